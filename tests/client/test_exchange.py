@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from rbridge.client import exchange
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> tuple[Path, Path]:
+    a, b = tmp_path / "a", tmp_path / os.fsdecode(b"b\xff")
+    a.write_text("a")
+    b.write_text("b")
+    return a, b
+
+
+def test_two_names_are_swapped(names: tuple[Path, Path]) -> None:
+    a, b = names
+    assert exchange.exchange(str(a), str(b))
+    assert (a.read_text(), b.read_text()) == ("b", "a")
+
+
+def test_a_name_that_is_not_there_is_an_error(names: tuple[Path, Path]) -> None:
+    a, b = names
+    b.unlink()
+    with pytest.raises(FileNotFoundError):
+        exchange.exchange(str(a), str(b))
+    assert a.read_text() == "a"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EBUSY, errno.EXDEV])
+def test_where_it_cannot_be_had_nothing_is_done(
+    names: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    import ctypes
+
+    def call(*arguments: object) -> int:
+        ctypes.set_errno(code)
+        return -1
+
+    monkeypatch.setattr(exchange, "_call", [call])
+    assert not exchange.exchange(*map(str, names))
+
+
+def test_without_linux_or_ctypes_it_cannot_be_had(
+    names: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_call", [None])
+    assert not exchange.exchange(*map(str, names))
+    assert names[0].read_text() == "a"
+
+
+def test_a_c_library_without_the_function_is_asked_by_number(
+    names: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ctypes
+
+    class Old:
+        """glibc before 2.28."""
+
+        def __init__(self, library: ctypes.CDLL) -> None:
+            self.syscall = library.syscall
+
+    real = ctypes.CDLL(None, use_errno=True)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *arguments, **named: Old(real))
+    monkeypatch.setattr(exchange, "_call", [])
+    if os.uname().machine not in exchange._NUMBERS:
+        assert not exchange.exchange(*map(str, names))
+        return
+    assert exchange.exchange(*map(str, names))
+    assert names[0].read_text() == "b"

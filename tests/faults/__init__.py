@@ -1,0 +1,1 @@
+"""Faults on purpose: what fails, and what must hold nevertheless."""

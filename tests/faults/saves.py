@@ -1,0 +1,35 @@
+"""The pieces that the saver's fault tests run under strace: plain values in, plain values out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rbridge.client import exchange, saver
+
+exchange.exchange("/", "/")  # loads ctypes, as a client's second save finds it
+
+
+def save(path: str, state: str, base: list[Any] | None, text: str) -> dict[str, Any]:
+    """Receive *text* in pieces and save it; *base* is a Stamp's fields."""
+    body = text.encode("latin-1")
+    staging = saver.Staging(path, state, len(body))
+    for start in range(0, len(body), 700_000):
+        staging.write(body[start : start + 700_000])
+    staging.finish()
+    outcome = saver.save(saver.Target(path, None if base is None else saver.Stamp(*base)), staging)
+    return {
+        "kind": outcome.kind,
+        "reason": outcome.reason,
+        "message": outcome.message,
+        "kept": outcome.kept,
+    }
+
+
+def save_without_swapping(**arguments: Any) -> dict[str, Any]:
+    """The same where the file system cannot swap names, such as NFS."""
+    saver.exchange = lambda a, b: False
+    return save(**arguments)
+
+
+def recover(state: str) -> list[str]:
+    return saver.recover(state)
