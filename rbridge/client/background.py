@@ -1,0 +1,72 @@
+"""Staying behind when the command returns, and the log of what happens then.
+
+The child has its own session and no terminal, ignores hang-ups, stands in ``/`` and holds nothing of the
+shell's: whoever reads the command's output sees its end when the command returns.
+"""
+
+import os
+import sys
+import time
+
+from rbridge import system
+from rbridge.errors import clean
+
+MYPY = False
+if MYPY:
+    from typing import Iterable
+
+LOG_NAME = "client.log"
+LOG_SIZE = 256 * 1024
+"""Bytes of the log; one older piece of the same size is kept."""
+
+
+def detach(keep: "Iterable[int]") -> bool:
+    """Fork. True in the child, which has let go of everything but the descriptors in *keep*."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except OSError:
+                continue  # whoever reads it has gone; the child must not write it again
+    if os.fork():
+        return False
+    import signal
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setsid()
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    wanted = {0, 1, 2, *keep}
+    for number in system.open_descriptors():
+        if number not in wanted:
+            try:
+                os.close(number)
+            except OSError:
+                continue  # the listing's own
+    return True
+
+
+class Log:
+    """``client.log`` in the state directory, 0600: what a terminal would have been told. It holds no text."""
+
+    def __init__(self, state_dir: str) -> None:
+        self.path = os.path.join(state_dir, LOG_NAME)
+
+    def write(self, line: str) -> None:
+        """Append *line* with the time and our pid. There is nobody to tell that this failed."""
+        text = "{} [{}] {}\n".format(time.strftime("%Y-%m-%d %H:%M:%S"), os.getpid(), clean(line))
+        try:
+            fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                if os.fstat(fd).st_size > LOG_SIZE:
+                    os.rename(self.path, self.path + ".1")
+                    os.close(fd)
+                    fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+                os.write(fd, text.encode("utf-8", "replace"))
+            finally:
+                os.close(fd)
+        except OSError:
+            return

@@ -1,0 +1,231 @@
+"""``rbridge open`` and ``rmate``: from the command line to the exit code.
+
+Whatever is not needed to get the first byte out is imported after it has gone: hashing, saving, signals.
+"""
+
+import os
+import sys
+
+from rbridge import __version__, paths
+from rbridge.client import journal, settings, source
+from rbridge.client.delivery import Delivery
+from rbridge.client.locate import locate
+from rbridge.client.options import parse
+from rbridge.errors import Denied, NotListening, RbridgeError, UsageError, clean
+
+MYPY = False
+if MYPY:
+    from typing import List
+
+    from rbridge.client.options import Options
+    from rbridge.client.probe import Peer
+    from rbridge.client.session import Session
+    from rbridge.client.source import Source
+
+SIGINT = 2  # importing signal for two numbers would cost what the whole search does
+EXIT_BY_SIGNAL = 128
+
+
+class Run:
+    """One call of the command; *called* is its name for messages, as in ``rbridge open`` or ``rmate``."""
+
+    def __init__(self, argv: "List[str]", called: str) -> None:
+        self.called = called
+        self.argv = [encodable(word) for word in argv]
+        self.code = 0
+        self.name = called.split()[0]
+
+    def report(self, line: str) -> None:
+        """One clean line on stderr about what went wrong."""
+        self.write("{}: {}".format(self.name, clean(line)))
+
+    def say(self, line: str) -> None:
+        """One clean line on stderr about what went well."""
+        self.write(clean(line))
+
+    def write(self, line: str) -> None:
+        try:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+        except (OSError, AttributeError):
+            return  # nobody is there to read it
+
+    def failed(self, error: RbridgeError) -> None:
+        self.report(error.line())
+        self.code = self.code or error.exit_code
+
+    def __call__(self) -> int:
+        """Do it all; the exit code. Raises RbridgeError for what ends the command before anything is sent."""
+        keep_standard_streams()
+        options = parse(self.argv)
+        if options.help:
+            from rbridge.client.usage import TEXT
+
+            sys.stdout.write(TEXT.format(name=self.called))
+            return 0
+        if options.version:
+            sys.stdout.write("rbridge {}\n".format(__version__))
+            return 0
+        self.add_stdin(options)
+        self.recover()
+        sources = self.check(options)
+        if not sources:
+            return self.code
+        try:
+            peer = self.locate(options)
+        except (NotListening, Denied) as error:
+            self.edit_here(options, sources, error)
+            raise
+        delivery = Delivery(peer, options, self.report)
+        documents = delivery.send(sources)
+        self.code = self.code or delivery.code
+        if not documents:
+            return self.code
+        from rbridge.client.session import Session
+
+        return self.serve(Session(documents, options, self.report, self.say), options)
+
+    def add_stdin(self, options: "Options") -> None:
+        """Without a path, rmate reads standard input if that is no terminal, or with ``-w``."""
+        if options.requests:
+            return
+        from rbridge.client.options import Request
+
+        if options.lines is not None or (os.isatty(0) and not options.wait):
+            raise UsageError("which file?", "{} --help shows how".format(self.called))
+        options.requests = [Request("-")]
+        options.wait = True
+
+    def recover(self) -> None:
+        """Finish or undo what a crash left of earlier saves, before a file is read."""
+        try:
+            place = paths.state_dir(create=False)
+        except RbridgeError:
+            return
+        if journal.pending(place):
+            from rbridge.client.saver import recover
+
+            for line in recover(place):
+                self.report(line)
+
+    def check(self, options: "Options") -> "List[Source]":
+        """The sources of all requests that can be opened; the others are reported."""
+        found = []
+        for request in options.requests:
+            try:
+                found.append(source.check(request, options))
+            except RbridgeError as error:
+                self.failed(error)
+        return found
+
+    def locate(self, options: "Options") -> "Peer":
+        """Who listens."""
+        name = os.path.basename(sys.argv[0]) if self.name == "rmate" else "rmate"
+        endpoints, notes = settings.endpoints(options, os.environ, name)
+        if options.verbose:
+            for note in notes:
+                self.report(note)
+        peer = locate(endpoints, options, self.report)
+        if options.verbose:
+            self.say(
+                "talking to {} through {} ({})".format(peer.label, peer.endpoint.label, peer.endpoint.origin)
+            )
+        return peer
+
+    def edit_here(self, options: "Options", sources: "List[Source]", reason: RbridgeError) -> None:
+        """Hand over to the fallback editor, if there is one."""
+        from rbridge.client import fallback
+
+        words = fallback.command(options)
+        if words:
+            fallback.run(words, sources, reason, self.report)
+
+    def serve(self, session: "Session", options: "Options") -> int:
+        """Wait for the editor, then go into the background, or with ``-w`` stay until it is closed."""
+        from rbridge.client.session import Interrupted
+
+        session.code = self.code
+        try:
+            session.await_opened()
+        except Interrupted as error:
+            session.goodbye()
+            return EXIT_BY_SIGNAL + error.number
+        if not session.peers:
+            return self.finish(session)
+        if not options.wait:
+            return session.result() if not session.stay_behind() else self.remain(session)
+        try:
+            session.run()
+        except Interrupted as error:
+            return self.interrupted(session, error.number)
+        return self.finish(session)
+
+    def interrupted(self, session: "Session", number: int) -> int:
+        """The wait was cut short: by Ctrl-C or a lost terminal, then the document stays open, or to end."""
+        import signal
+
+        standard_input = any(document.source.stdin for document in session.documents)
+        if number == signal.SIGTERM or standard_input:
+            session.goodbye()
+            if standard_input:
+                session.rescue()
+        elif session.stay_behind():
+            return self.remain(session)
+        return 74 if session.result() == 74 else EXIT_BY_SIGNAL + number
+
+    def remain(self, session: "Session") -> int:
+        """The life of the process that stays behind; never returns to what the parent was doing."""
+        from rbridge.client.session import Interrupted
+
+        code = 70
+        try:
+            try:
+                code = session.run()
+            except Interrupted:
+                session.goodbye()
+                code = session.result()
+        except BaseException as error:  # there is no terminal to show it on
+            session.report("unexpected {}: {}".format(type(error).__name__, error))
+        finally:
+            os._exit(code)
+
+    def finish(self, session: "Session") -> int:
+        """The exit code, after the text of standard input has been written out."""
+        code = session.result()
+        for document in session.documents:
+            if document.source.stdin and document.state != "refused":
+                from rbridge.client import stdin
+
+                stdin.write_out(document.draft.fd if document.draft else document.source.fd)
+        return code
+
+
+def encodable(word: str) -> str:
+    """*word* as a string that os takes for a path.
+
+    QUIRK: PyPy 3.9 decodes the command line as UTF-8 even where its file system encoding is ASCII.
+    """
+    try:
+        os.fsencode(word)
+    except UnicodeEncodeError:
+        return os.fsdecode(word.encode("utf-8", "surrogateescape"))
+    return word
+
+
+def keep_standard_streams() -> None:
+    """Have something behind 0, 1 and 2, lest a socket of ours takes the place of a stream that was closed."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def run(argv: "List[str]", called: str) -> int:
+    """``rbridge open`` (or ``rmate``) with *argv*; the exit code."""
+    command = Run(argv, called)
+    try:
+        return command()
+    except RbridgeError as error:
+        command.failed(error)
+        return command.code

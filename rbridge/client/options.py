@@ -1,0 +1,339 @@
+"""The command line of ``rbridge open`` and ``rmate``.
+
+Options may stand before, between and behind the paths until ``--``; short ones may be joined (``-wf``,
+``-l5``), long ones abbreviated as far as they are unique. Every option of the ruby, bash and python rmate
+means here what it means there. The n-th ``-l``, ``-m`` and ``-t`` belongs to the n-th PATH, ``+L`` to the
+next one that has no line yet, or, when none follows, to the first one without.
+"""
+
+from rbridge.errors import UsageError
+
+MYPY = False
+if MYPY:
+    from typing import Any, Dict, List, Optional, Tuple
+
+PORT = 52698
+TIMEOUT = 10.0
+DIGITS = 18  # of a number that makes sense; int() itself gives up at 4300
+
+FLAGS: "Dict[str, Tuple[str, bool]]" = {
+    "wait": ("wait", True),
+    "no-wait": ("wait", False),
+    "new": ("new", True),
+    "no-new": ("new", False),
+    "read-only": ("read_only", True),
+    "force": ("force", True),
+    "keep-focus": ("keep_focus", True),
+    "no-keep-focus": ("keep_focus", False),
+    "large": ("large", True),
+    "verbose": ("verbose", True),
+    "help": ("help", True),
+    "version": ("version", True),
+}
+
+VALUES = {
+    "line": "LINE",
+    "name": "NAME",
+    "type": "TYPE",
+    "host": "HOST",
+    "port": "PORT",
+    "socket": "PATH",
+    "unixsocket": "PATH",
+    "timeout": "SECONDS",
+    "else": "COMMAND",
+    "head": "N",
+    "lines": "A:B",
+    "on": "LAPTOP",
+}
+
+SHORT = {
+    "w": "wait",
+    "l": "line",
+    "n": "new",
+    "m": "name",
+    "t": "type",
+    "r": "read-only",
+    "f": "force",
+    "k": "keep-focus",
+    "H": "host",
+    "p": "port",
+    "s": "socket",
+    "v": "verbose",
+    "h": "help",
+    "?": "help",
+}
+
+
+class Request:
+    """One PATH and what was said about it. *line* and *column* count from 1, 0 means not given.
+
+    *selection* is what followed ``-l`` as it was given, for editors that understand more than a line.
+    """
+
+    __slots__ = ("column", "line", "name", "path", "selection", "type")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.line = 0
+        self.column = 0
+        self.selection = ""
+        self.name = ""
+        self.type = ""
+
+    def place(self, selection: str, option: str) -> None:
+        """Take line and column from *selection*, as in ``12``, ``12:5`` or TextMate's ``12:5-14``."""
+        found = position(selection)
+        if found is None:
+            raise UsageError("{}: '{}' is not LINE or LINE:COLUMN".format(option, selection))
+        self.line, self.column = found
+        self.selection = selection
+
+
+class Options:
+    """What the command line said; ``None``, ``""`` and port 0 mean not given.
+
+    *lines* is the first and the last line of a part, where the last one may be 0: to the end of the file.
+    """
+
+    __slots__ = (
+        "fallback",
+        "force",
+        "help",
+        "host",
+        "keep_focus",
+        "large",
+        "lines",
+        "new",
+        "on",
+        "port",
+        "read_only",
+        "requests",
+        "socket",
+        "timeout",
+        "verbose",
+        "version",
+        "wait",
+    )
+
+    def __init__(self) -> None:
+        self.requests: "List[Request]" = []
+        self.wait = False
+        self.new = False
+        self.read_only = False
+        self.force = False
+        self.keep_focus = False
+        self.large = False
+        self.verbose = False
+        self.help = False
+        self.version = False
+        self.host = ""
+        self.port = 0
+        self.socket = ""
+        self.timeout: "Optional[float]" = None
+        self.fallback = ""
+        self.lines: "Optional[Tuple[int, int]]" = None
+        self.on = ""
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the other side has for an answer."""
+        return TIMEOUT if self.timeout is None else self.timeout
+
+
+def parse(argv: "List[str]") -> Options:
+    """What *argv*, without the command's own name, asks for. Raises UsageError."""
+    options = Options()
+    paths: "List[str]" = []
+    lists: "Dict[str, List[str]]" = {"line": [], "name": [], "type": []}
+    plus: "List[Tuple[int, str]]" = []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            paths.extend(words)
+        elif word.startswith("--"):
+            name, given, value = word[2:].partition("=")
+            name = _full_name(name, word)
+            if name in FLAGS:
+                if given:
+                    raise UsageError("--{} takes no value".format(name))
+                setattr(options, *FLAGS[name])
+            else:
+                _store(options, lists, name, value if given else _next(words, "--" + name), "--" + name)
+        elif word.startswith("-") and word != "-":
+            _short(options, lists, word, words)
+        elif word[:1] == "+" and word[1:2].isdigit():
+            plus.append((len(paths), word[1:]))
+        else:
+            paths.append(word)
+    options.requests = [Request(path) for path in paths]
+    _share_out(options, lists, plus)
+    _check(options)
+    return options
+
+
+def _full_name(name: str, word: str) -> str:
+    if name in FLAGS or name in VALUES:
+        return name
+    fits = [known for known in (*FLAGS, *VALUES) if name and known.startswith(name)]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise UsageError("{} may be --{}".format(word, " or --".join(sorted(fits))))
+    raise _unknown(word)
+
+
+def _unknown(word: str) -> UsageError:
+    return UsageError(
+        "unknown option {}".format(word), "--help lists them; write ./{} if that is a file".format(word)
+    )
+
+
+def _short(options: Options, lists: "Dict[str, List[str]]", word: str, words: "Any") -> None:
+    """A word of one-letter options; the last one may have its value behind it, joined or not."""
+    for index, letter in enumerate(word[1:], 1):
+        name = SHORT.get(letter)
+        if name is None:
+            raise _unknown(word if len(word) == 2 else "-{} in {}".format(letter, word))
+        if name in FLAGS:
+            setattr(options, *FLAGS[name])
+            continue
+        rest = word[index + 1 :]
+        _store(options, lists, name, rest or _next(words, "-" + letter), "-" + letter)
+        return
+
+
+def _next(words: "Any", option: str) -> str:
+    for word in words:
+        return str(word)
+    raise UsageError("{} needs a value".format(option))
+
+
+def _store(options: Options, lists: "Dict[str, List[str]]", name: str, value: str, option: str) -> None:
+    if name in lists:
+        lists[name].append(value)
+    elif name in ("socket", "unixsocket"):
+        options.socket = _filled(value, option)
+    elif name == "host":
+        options.host = _filled(value, option)
+    elif name == "on":
+        options.on = _filled(value, option)
+    elif name == "else":
+        options.fallback = _filled(value, option)
+    elif name == "port":
+        options.port = port_number(value, option)
+    elif name == "timeout":
+        options.timeout = _seconds(value, option)
+    elif options.lines is not None:
+        raise UsageError("--head and --lines: one of them, once")
+    elif name == "head":
+        options.lines = (1, _count(value, option))
+    else:
+        options.lines = _lines(value, option)
+
+
+def _filled(value: str, option: str) -> str:
+    if not value:
+        raise UsageError("{} needs a value".format(option))
+    return value
+
+
+def port_number(value: str, origin: str) -> int:
+    """*value* as a TCP port; raises UsageError that names *origin*."""
+    if not _decimal(value) or not 0 < int(value) < 65536:
+        raise UsageError("{}: '{}' is not a port (1 to 65535)".format(origin, value))
+    return int(value)
+
+
+def _seconds(value: str, option: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86400:
+        raise UsageError("{}: '{}' is not a number of seconds".format(option, value))
+    return seconds
+
+
+def _count(value: str, option: str) -> int:
+    if not _decimal(value) or int(value) < 1:
+        raise UsageError("{}: '{}' is not a number of lines".format(option, value))
+    return int(value)
+
+
+def _lines(value: str, option: str) -> "Tuple[int, int]":
+    first, colon, last = value.partition(":")
+    if colon and (first or last):
+        start = _count(first, option) if first else 1
+        end = _count(last, option) if last else 0
+        if not end or start <= end:
+            return start, end
+    raise UsageError("{}: '{}' is not A:B, a first and a last line".format(option, value))
+
+
+def _decimal(text: str) -> bool:
+    return 0 < len(text) <= DIGITS and not text.strip("0123456789")
+
+
+def position(text: str) -> "Optional[Tuple[int, int]]":
+    """Line and column of ``12``, ``12:5`` or a TextMate selection that begins so (``12:5-14:2``, ``3x2&7``).
+
+    None when it is none of these; what follows the first position is for TextMate alone.
+    """
+    digits = _digits(text)
+    rest = text[len(digits) :]
+    column = ""
+    if rest.startswith(":"):
+        column = _digits(rest[1:])
+        if not column:
+            return None
+        rest = rest[1 + len(column) :]
+    if not _decimal(digits) or len(column) > DIGITS or (rest and rest[0] not in "-+x&"):
+        return None
+    return int(digits), int(column or 0)
+
+
+def _digits(text: str) -> str:
+    count = 0
+    while count < len(text) and text[count] in "0123456789":
+        count += 1
+    return text[:count]
+
+
+def split_position(path: str) -> "Optional[Tuple[str, int, int]]":
+    """The parts of ``PATH:LINE``, ``PATH:LINE:COL`` (a compiler's trailing colon is allowed), else None."""
+    words = (path[:-1] if path.endswith(":") else path).rsplit(":", 2)
+    found: "List[int]" = []
+    while len(words) > 1 and len(found) < 2 and _decimal(words[-1]):
+        found.insert(0, int(words.pop()))
+    name = ":".join(words)
+    if not found or not name:
+        return None
+    return name, found[0], found[1] if len(found) == 2 else 0
+
+
+def _share_out(options: Options, lists: "Dict[str, List[str]]", plus: "List[Tuple[int, str]]") -> None:
+    """Give the n-th ``-l``, ``-m``, ``-t`` to the n-th path, each ``+L`` to the next one without a line."""
+    requests = options.requests
+    for request, value in zip(requests, lists["line"]):
+        request.place(value, "-l")
+    for request, value in zip(requests, lists["name"]):
+        request.name = value
+    for request, value in zip(requests, lists["type"]):
+        request.type = value
+    for index, value in plus:
+        waiting = [request for request in requests[index:] if not request.selection]
+        waiting = waiting or [request for request in requests if not request.selection]
+        if waiting:
+            waiting[0].place(value, "+" + value)
+        elif position(value) is None:
+            raise UsageError("+{}: not LINE or LINE:COLUMN".format(value))
+
+
+def _check(options: Options) -> None:
+    dashes = sum(request.path == "-" for request in options.requests)
+    if dashes > 1:
+        raise UsageError("'-' can be given once: there is one standard input")
+    if dashes:
+        options.wait = True
+        if options.lines is not None:
+            raise UsageError("--head and --lines need a file, not '-'")

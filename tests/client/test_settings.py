@@ -1,0 +1,141 @@
+"""Which addresses are tried, in which order."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from rbridge.client import settings
+from rbridge.client.options import parse
+from rbridge.errors import UsageError
+
+
+@pytest.fixture
+def told(home, monkeypatch):
+    """``told("-p 5", RMATE_HOST="x")``: the addresses and who named them."""
+    for name in ("HOME", "RBRIDGE_RUNTIME_DIR"):
+        monkeypatch.setenv(name, home.env[name])
+
+    def ask(words: str = "", name: str = "rmate", **environ: str) -> list[tuple[str, str]]:
+        found, _ = settings.endpoints(parse([*words.split(), "a"]), environ, name)
+        return [(one.label, one.origin) for one in found]
+
+    return ask
+
+
+@pytest.fixture
+def listening():
+    """Make a socket file at a path, with a modification time."""
+    kept = []
+
+    def make(path, when: int = 0) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept.append(socket.socket(socket.AF_UNIX))
+        kept[-1].bind(str(path))
+        os.utime(path, (when, when))
+
+    yield make
+    for one in kept:
+        one.close()
+
+
+USUAL = ("localhost:52698", "the usual port")
+
+
+def test_without_settings_the_usual_port_is_tried(told):
+    assert told() == [USUAL]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("-H box", [("box:52698", "--host")]),
+        ("-p 5", [("localhost:5", "--port")]),
+        ("-H ::1 -p 5", [("[::1]:5", "--host")]),
+        ("-s /x", [("/x", "--socket")]),
+        ("-s /x -H box", [("/x", "--socket"), ("box:52698", "--host")]),
+    ],
+)
+def test_what_the_command_line_names_is_all_that_is_tried(told, words, expected):
+    assert told(words) == expected
+
+
+def test_a_host_from_the_environment_goes_with_a_port_from_the_command_line(told):
+    assert told("-p 5", RMATE_HOST="box") == [("box:5", "--port")]
+
+
+def test_the_environment_comes_before_the_files(told, home):
+    home.file(".rmate.rc", "host: filebox\nport: 7\nunixsocket: /from/file\n")
+    assert told(RBRIDGE_SOCKET="/r", RMATE_UNIXSOCKET="/u", RMATE_HOST="envbox") == [
+        ("/r", "$RBRIDGE_SOCKET"),
+        ("/u", "$RMATE_UNIXSOCKET"),
+        ("envbox:7", "$RMATE_HOST"),
+        ("/from/file", "~/.rmate.rc"),
+        USUAL,
+    ]
+
+
+def test_rc_files_alone(told, home):
+    home.file(".rmate.rc", "port = 7\n")
+    assert told() == [("localhost:7", "~/.rmate.rc"), USUAL]
+
+
+def test_auto_is_where_one_came_from(told):
+    assert told("-H auto", SSH_CONNECTION="192.0.2.7 50000 192.0.2.1 22") == [("192.0.2.7:52698", "--host")]
+    assert told(RMATE_HOST="auto")[0] == ("localhost:52698", "$RMATE_HOST")
+
+
+def test_sockets_in_our_directories_come_newest_first(told, home, rendezvous, listening):
+    listening(rendezvous / "old.sock", 1)
+    listening(rendezvous / "new.sock", 2)
+    listening(home.runtime / "daemon.sock", 3)
+    listening(home.runtime / "control.sock", 4)
+    (rendezvous / "note.txt").write_text("no socket")
+    found = [label for label, _ in told()]
+    short = "~/.rbridge/" + os.uname().nodename
+    assert found == [f"{short}/new.sock", f"{short}/old.sock", str(home.runtime / "daemon.sock"), USUAL[0]]
+
+
+def test_the_usual_socket_of_ruby_rmate(told, home, listening):
+    listening(home.path / ".rmate.socket")
+    assert told() == [("~/.rmate.socket", "the usual place"), USUAL]
+
+
+def test_an_address_named_twice_is_tried_once(told, rendezvous, listening):
+    listening(rendezvous / "a.sock")
+    found = told(RBRIDGE_SOCKET=str(rendezvous / "a.sock"))
+    assert [origin for _, origin in found] == ["$RBRIDGE_SOCKET", "the usual port"]
+
+
+def test_an_unsafe_directory_is_passed_over_and_named(home, rendezvous, listening, monkeypatch):
+    monkeypatch.setenv("HOME", str(home.path))
+    monkeypatch.setenv("RBRIDGE_RUNTIME_DIR", str(home.runtime))
+    listening(rendezvous / "a.sock")
+    rendezvous.chmod(0o777)
+    found, notes = settings.endpoints(parse(["a"]), {})
+    assert [one.label for one in found] == ["localhost:52698"]
+    assert notes == [f"{rendezvous} can be reached by others (mode 0777): passed over"]
+
+
+def test_a_directory_that_others_may_only_look_into_is_closed_and_used(told, rendezvous, listening):
+    listening(rendezvous / "a.sock")
+    rendezvous.chmod(0o755)
+    assert len(told()) == 2
+    assert rendezvous.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_port_that_is_none_is_refused_from_the_environment_and_noted_from_a_file(told, home):
+    with pytest.raises(UsageError, match=r"\$RMATE_PORT: 'x' is not a port"):
+        told(RMATE_PORT="x")
+    home.file(".rmate.rc", "port: x\n")
+    assert told() == [USUAL]
+
+
+def test_only_a_host_that_the_user_chose_is_named(told, home):
+    options = parse(["a"])
+    found, _ = settings.endpoints(options, {"RMATE_PORT": "7"})
+    assert not any(one.named for one in found)
+    found, _ = settings.endpoints(parse(["-H", "localhost", "a"]), {})
+    assert found[0].named
