@@ -1,0 +1,239 @@
+"""Commands of the laptop: parse, call, print, exit code. Imports stand inside the commands: starting is to be
+quick, and most of what a command needs only it needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from rbridge import __version__
+from rbridge.errors import RbridgeError, TryAgain, UsageError, clean
+
+if TYPE_CHECKING:
+    import trio
+
+    from rbridge.server.config import Config
+
+STOPPED = 60.0  # seconds that `serve --stop` waits for the end of the daemon
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="rbridge %(version)s")
+@click.pass_context
+def rbridge(context: click.Context) -> None:
+    """Edit files of a remote host in the editor on this machine.
+
+    On the laptop: rbridge serve. On the host: rbridge open FILE.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(UsageError.exit_code)
+
+
+@rbridge.command("open", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def open_(arguments: tuple[str, ...]) -> int:
+    """Open files in the laptop's editor (on the host; see rbridge open --help)."""
+    from rbridge.__main__ import main as dispatch
+
+    return dispatch(["rbridge", "open", *arguments])
+
+
+@rbridge.command()
+@click.option(
+    "--listen",
+    "-l",
+    multiple=True,
+    metavar="ADDR",
+    help="127.0.0.1:PORT or unix:PATH, in place of both default listeners; may be repeated.",
+)
+@click.option(
+    "--editor", "-e", metavar="SPEC", help="A preset such as vim or code, rmate:PORT, or a command."
+)
+@click.option("--stop", is_flag=True, help="End the daemon that runs.")
+@click.option("--verbose", "-v", count=True, help="Show what happens; twice: details.")
+def serve(listen: tuple[str, ...], editor: str | None, stop: bool, verbose: int) -> None:
+    """Run the daemon that files are opened through, until Ctrl-C."""
+    import trio
+
+    from rbridge.server import config
+
+    if stop:
+        if listen or editor is not None:
+            raise UsageError("--stop goes with no other option")
+        trio.run(_stop)
+        return
+    settings = config.override(config.load(), listen=listen, editor=editor)
+    trio.run(_serve, settings, verbose)
+
+
+@rbridge.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="Answer all that waits.")
+@click.option("--deny", is_flag=True, help="Answer with no.")
+def allow(ids: tuple[str, ...], everything: bool, deny: bool) -> None:
+    """List what waits for your consent, or answer it.
+
+    Without ID, and without --all, it lists.
+    """
+    import trio
+
+    if ids and everything:
+        raise UsageError("give either IDs or --all")
+    if not ids and not everything:
+        if deny:
+            raise UsageError("--deny what?", "give an ID or --all")
+        trio.run(_list_pending)
+    else:
+        trio.run(_answer, list(ids), not deny)
+
+
+@rbridge.command()
+@click.option(
+    "--auto", is_flag=True, help="Let a scripted editor make the change (without a terminal: always)."
+)
+@click.option("--ssh", is_flag=True, help="Go through a private sshd on this machine.")
+def demo(auto: bool, ssh: bool) -> None:
+    """Show the whole round trip on this machine, without any set-up."""
+    import trio
+
+    from rbridge.demo import demo as play
+
+    trio.run(partial(play, click.echo, scripted=auto or not sys.stdin.isatty(), ssh=ssh))
+
+
+async def _serve(settings: Config, verbose: int) -> None:
+    """Run a daemon until a signal ends it; say on stdout where it listens, all else on stderr."""
+    import os
+    import signal
+
+    import trio
+
+    from rbridge import paths
+    from rbridge.server import daemon, log
+
+    logs = os.path.join(paths.state_dir(), "log")
+    paths.make_private(logs)
+    file = os.path.join(logs, "daemon.log")
+    log.begin(log.to_file(file, settings.limits.log), log.to_stderr(verbose))
+    _raise_descriptors()
+    failure: RbridgeError | None = None
+    serving = trio.CancelScope()
+    try:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_at, signals, serving)
+                try:
+                    with serving:
+                        await daemon.serve(settings, say=_say, task_status=_Ready())
+                except RbridgeError as error:
+                    failure = error
+                except Exception:
+                    log.logger.exception("an error in rbridge itself")
+                    failure = RbridgeError("an error in rbridge itself ended the daemon", f"{file} has more")
+                nursery.cancel_scope.cancel()
+    finally:
+        log.end()
+    if failure is not None:
+        raise failure
+
+
+async def _cancel_at(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
+
+
+class _Ready:
+    """Prints where the daemon listens, once it does."""
+
+    def started(self, value: list[str] | None = None) -> None:
+        for address in value or ():
+            click.echo(f"listening on {address}")
+        sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    click.echo(f"rbridge: {line}", err=True)
+
+
+def _raise_descriptors() -> None:
+    """Allow as many open descriptors as the system lets us: one connection and more per open file."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as error:  # macOS has a lower bound of its own
+            from rbridge.server.log import logger
+
+            logger.debug("open descriptors stay limited to %d: %s", soft, error)
+
+
+async def _stop() -> None:
+    """End the running daemon and wait until it is gone."""
+    from functools import partial
+
+    import trio
+
+    from rbridge import paths
+    from rbridge.server import control, instance
+
+    answer = await control.ask({"do": "stop"})
+    gone = partial(instance.wait, paths.runtime_dir(create=False))
+    with trio.move_on_after(STOPPED):
+        await trio.to_thread.run_sync(gone, abandon_on_cancel=True)
+        return
+    raise TryAgain(f"rbridge (pid {answer.get('pid')}) is still ending")
+
+
+async def _list_pending() -> None:
+    import time
+
+    from rbridge.server import control
+
+    answer = await control.ask({"do": "pending"})
+    for question in answer["pending"]:
+        age = max(0, int(time.time() - question["asked"]))
+        click.echo(f"{question['id']}  {question['text']}  ({age} s ago)")
+    if not answer["pending"]:
+        click.echo("nothing waits for an answer", err=True)
+
+
+async def _answer(ids: list[str], allowed: bool) -> None:
+    from rbridge.errors import NoInput
+    from rbridge.server import control
+
+    answer = await control.ask({"do": "answer", "ids": ids, "allow": allowed})
+    for text in answer["answered"]:
+        click.echo(f"{'allowed' if allowed else 'denied'}: {text}")
+    if not answer["ok"]:
+        raise NoInput(str(answer["error"]), "rbridge allow lists what waits")
+    if not answer["answered"]:
+        click.echo("nothing waits for an answer", err=True)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line *arguments* and return the exit code; errors become one line on stderr."""
+    try:
+        words = list(arguments) if arguments is not None else None
+        result = rbridge.main(args=words, prog_name="rbridge", standalone_mode=False)
+    except RbridgeError as error:
+        click.echo(f"rbridge: {error.line()}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        said = " ".join(error.format_message().split())
+        click.echo(f"rbridge: {clean(said)}", err=True)
+        return UsageError.exit_code if isinstance(error, click.UsageError) else error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,152 @@
+"""The daemon's settings: ``config.toml``, and what the command line puts in their place.
+
+Precedents for the numbers: OpenSSH's LoginGraceTime (120 s) and MaxStartups, nginx' client_header_timeout
+(60 s), h11's and nginx' 16 KB for a header, Apache's 100 header lines.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rbridge import paths
+from rbridge.errors import UsageError
+from rbridge.wire import limits as wire
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+CONNECTIONS = 2048  # a plain rmate client uses one per file, and 1,000 open files are to work
+HANDSHAKE = 30.0  # seconds from the connection to the end of its first header block, and of each later one
+STALL = 120.0  # seconds without a byte in the middle of a body, either way
+ANSWER = 120.0  # seconds from the last byte of a save to its answer
+CONSENT = 300.0  # seconds that a question waits for `rbridge allow`
+SHUTDOWN = 5.0  # seconds that the end of the daemon waits for saves under way
+SPOOL = 1 << 30  # bytes of undelivered text on this laptop
+LOG = 1 << 20  # bytes of one log file; there are three
+
+CLASSIC = ("allow", "ask", "deny")
+DEFAULT_PORT = 52698  # rmate's own
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one peer may ask for; sizes in bytes, times in seconds."""
+
+    connections: int = CONNECTIONS
+    line: int = wire.LINE
+    headers: int = wire.HEADERS
+    body: int = wire.BODY
+    records: int = wire.RECORDS
+    handshake: float = HANDSHAKE
+    stall: float = STALL
+    answer: float = ANSWER
+    consent: float = CONSENT
+    shutdown: float = SHUTDOWN
+    spool: int = SPOOL
+    log: int = LOG
+
+    def wire(self) -> wire.Limits:
+        return wire.Limits(line=self.line, headers=self.headers, body=self.body, records=self.records)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What ``rbridge serve`` is to do. An empty *listen* stands for both default listeners."""
+
+    listen: tuple[str, ...] = ()
+    editor: str | None = None
+    terminal: str | None = None
+    classic: str = "allow"
+    notify: bool = True
+    spool: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
+_SHARED = ("fallback", "lsp", "host")
+"""Keys that other parts of rbridge read from the same file."""
+
+
+def load(path: str | None = None) -> Config:
+    """Read *path*, by default the configuration file; a file that does not exist means the defaults.
+
+    Raises UsageError that names the file, the key and what is allowed there.
+    """
+    file = Path(path if path is not None else paths.config_file())
+    try:
+        with file.open("rb") as stream:
+            said = tomllib.load(stream)
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: not valid TOML: {error}") from error
+    return read(said, str(file))
+
+
+def read(said: Mapping[str, Any], source: str) -> Config:
+    """Make a Config of a parsed *said*; *source* names it in errors."""
+    _check_names(said, Config, source, "", _SHARED)
+    values: dict[str, Any] = {}
+    for key, value in said.items():
+        if key in _SHARED:
+            continue
+        if key == "limits":
+            values[key] = _limits(value, source)
+        elif key == "listen":
+            values[key] = _listen(value, source)
+        elif key == "classic":
+            if value not in CLASSIC:
+                raise UsageError(f"{source}: classic is {value!r}", "allowed: " + ", ".join(CLASSIC))
+            values[key] = value
+        else:
+            wanted = bool if key in ("notify", "spool") else str
+            if not isinstance(value, wanted):
+                raise UsageError(f"{source}: {key} is {value!r}", f"allowed: {_WORDS[wanted]}")
+            values[key] = value
+    return Config(**values)
+
+
+def override(config: Config, *, listen: tuple[str, ...] = (), editor: str | None = None) -> Config:
+    """*config* with what the command line says in place of it."""
+    if listen:
+        config = replace(config, listen=listen)
+    return replace(config, editor=editor) if editor is not None else config
+
+
+_WORDS: dict[type, str] = {bool: "true or false", str: "a string", int: "a whole number above 0"}
+
+
+def _check_names(
+    said: Mapping[str, Any], kind: type, source: str, prefix: str, also: tuple[str, ...]
+) -> None:
+    known = [item.name for item in fields(kind)]
+    for key in said:
+        if key not in known and key not in also:
+            raise UsageError(f"{source}: unknown key {prefix}{key}", "known: " + ", ".join(known))
+
+
+def _listen(value: Any, source: str) -> tuple[str, ...]:
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+        raise UsageError(f"{source}: listen is {value!r}", "allowed: an address, or a list of them")
+    return tuple(listed)
+
+
+def _limits(value: Any, source: str) -> Limits:
+    if not isinstance(value, dict):
+        raise UsageError(f"{source}: limits is {value!r}", "allowed: a table, [limits]")
+    _check_names(value, Limits, source, "limits.", ())
+    for key, number in value.items():
+        whole = isinstance(getattr(Limits(), key), int)
+        wanted = (int,) if whole else (int, float)
+        if isinstance(number, bool) or not isinstance(number, wanted) or not number > 0:
+            allowed = "a whole number above 0" if whole else "seconds above 0"
+            raise UsageError(f"{source}: limits.{key} is {number!r}", f"allowed: {allowed}")
+    return Limits(**value)

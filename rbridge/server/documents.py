@@ -1,0 +1,49 @@
+"""The open documents of a daemon: each runs by itself, and what goes wrong in one ends that one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from rbridge.server.editing import Editing, Tools
+from rbridge.server.log import logger
+
+
+class Documents:
+    """All :class:`Editing` of one daemon, run in *nursery*."""
+
+    def __init__(self, tools: Tools, nursery: trio.Nursery) -> None:
+        self.tools = tools
+        self.stopping = False
+        self._nursery = nursery
+        self._open: set[Editing] = set()
+        self._none_left = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def begin(self, editing: Editing, ended: Callable[[], None]) -> None:
+        """Run *editing* from now on; *ended* is called when nothing is left of it."""
+        self._open.add(editing)
+        self._nursery.start_soon(self._run, editing, ended)
+
+    async def stop(self) -> None:
+        """End all documents; returns when they have ended, in bounded time where their editors allow it."""
+        self.stopping = True
+        for editing in self._open:
+            editing.stop()
+        if self._open:
+            await self._none_left.wait()
+
+    async def _run(self, editing: Editing, ended: Callable[[], None]) -> None:
+        try:
+            await editing.run()
+        except Exception:
+            logger.exception("%s: an error in rbridge itself; the document is closed", editing.name)
+        finally:
+            self._open.discard(editing)
+            if not self._open:
+                self._none_left.set()
+                self._none_left = trio.Event()
+            ended()
