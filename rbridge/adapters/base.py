@@ -1,0 +1,130 @@
+"""The contract between the daemon and an editor.
+
+An adapter edits one :class:`Text` per task: :meth:`Adapter.edit` runs for as long as the editor has the text
+open. What the user does goes to the :class:`Desk` that the daemon hands over; what the daemon wants done goes
+to the :class:`Pane` that the adapter hands back once the text can be seen. Every adapter passes the
+conformance suite in ``tests/adapters``.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import trio
+
+
+class State(enum.Enum):
+    """Where a document stands, as an editor may show it."""
+
+    OPENING = "opening"
+    CLEAN = "clean"
+    DIRTY = "dirty"
+    SAVING = "saving"
+    CONFLICT = "conflict"
+    CLOSED = "closed"
+
+
+class Result(enum.Enum):
+    """What became of a save."""
+
+    SAVED = "saved"  # on the host's disk, acknowledged
+    SENT = "sent"  # handed to a plain rmate client, which acknowledges nothing
+    REFUSED = "refused"  # the host kept its old bytes; the message says why
+    UNCERTAIN = "uncertain"  # the host went away before it answered
+    KEPT = "kept"  # no connection: the text lies in the spool on this laptop
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to a save: *message* is one clean line for a person, empty for a plain success."""
+
+    result: Result
+    message: str = ""
+
+    @property
+    def delivered(self) -> bool:
+        return self.result in (Result.SAVED, Result.SENT)
+
+
+@dataclass(frozen=True)
+class Text:
+    """One document as an editor gets it.
+
+    *file* lies in memory, at ``FILES/ID/HOST/real/path``, and belongs to this document alone; it holds the
+    text when :meth:`Adapter.edit` is called. *line* and *column* count from 1, 0 means not given. *host*,
+    *path* and *name* come from the wire, cleaned of control characters, and are for showing only.
+    """
+
+    id: str
+    host: str
+    path: str
+    name: str
+    file: Path
+    size: int
+    line: int = 0
+    column: int = 0
+    file_type: str = ""
+    read_only: bool = False
+    new_window: bool = False
+    keep_focus: bool = False
+
+
+class Desk(Protocol):
+    """What an adapter reports to the daemon."""
+
+    async def save(self, snapshot: Path, /) -> Outcome:
+        """Deliver the bytes of *snapshot* to the host and return what became of them.
+
+        The adapter owns *snapshot*, leaves it unchanged until this returns, and removes it afterwards. May
+        take as long as the host does; a save that a newer one overtook returns the newer one's outcome.
+        """
+        ...
+
+    def focus(self) -> None:
+        """The user turned to this text."""
+
+    def tell(self, message: str) -> None:
+        """Show the user one clean line about this text: something failed or needs attention."""
+
+
+class Pane(Protocol):
+    """What the daemon asks of a text that is open in an editor."""
+
+    async def replace(self, snapshot: Path, /) -> bool:
+        """Put the bytes of *snapshot* in place of the text: it changed on the host.
+
+        False when it was left alone: the editor cannot do it, or has saved something that the desk has not
+        seen yet. The editor's text then still stands on the old base: the document is in conflict.
+        """
+        ...
+
+    async def show(self, state: State, message: str = "") -> None:
+        """Show *state*; *message* is one clean line or empty."""
+
+
+class Adapter(ABC):
+    """One way of reaching one editor."""
+
+    name: str
+    """What users call the editor, as in ``train.py: open in vim``."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One line for ``rbridge serve`` at start: which editor and where: ``vim in a new tmux window``."""
+
+    @abstractmethod
+    async def edit(
+        self, text: Text, desk: Desk, *, task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Open *text*, report through *desk*, and return when the editor has closed it.
+
+        ``task_status.started(pane)`` is called once the editor has the text. All saves that the editor made
+        have been handed to *desk* and answered when this returns. Cancelling it closes the text where the
+        editor can do that, hands over nothing more, and leaves no process of the adapter's own, descriptor or
+        file. Raises :class:`rbridge.errors.RbridgeError` when the editor cannot be started or reached; the
+        message names the editor and what to do.
+        """

@@ -1,0 +1,155 @@
+"""The adapter for every editor that can be started with a file: the text lies in memory, the editor saves it
+there, and what it wrote goes to the host.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from shutil import which as find_program
+
+import trio
+
+from rbridge.adapters.base import Adapter, Desk, Pane, Text
+from rbridge.adapters.commandline import command_line
+from rbridge.adapters.courier import Courier
+from rbridge.adapters.editors import WAIT_OPTIONS, Preset
+from rbridge.adapters.guards import Measures, Site
+from rbridge.adapters.place import Place, place_for
+from rbridge.adapters.process import Child, Opener, Running, Start, cannot_start, environment
+from rbridge.adapters.tasks import beside
+from rbridge.adapters.watch import Watcher, best_watcher
+from rbridge.errors import NotListening, clean
+
+AT_ONCE = 2.0  # seconds: nobody looked at a text and closed it faster, so it was not the editor that ended
+PREPARE = 30.0  # seconds for what a guard runs first; it may start an Emacs
+
+
+class CommandAdapter(Adapter):
+    """An editor that is started anew for each text, as ``words``: its program and the user's arguments.
+
+    *preset* is what is known of it, *opener* how it gets a window (default: it has its own), *which* finds
+    its program when a text is opened; *environ* is what it gets, *watcher* watches its files.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        name: str = "",
+        preset: Preset | None = None,
+        opener: Opener | None = None,
+        environ: Mapping[str, str] | None = None,
+        which: Callable[[str], str | None] = find_program,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.name = name or (preset.name if preset else os.path.basename(words[0]))
+        self._words = list(words)
+        self._preset = preset
+        self._opener = opener or Child()
+        self._environ = environ
+        self._which = which
+        self._watcher = watcher or best_watcher()
+
+    def describe(self) -> str:
+        return clean(f"{self.name} {self._opener.describe()}")
+
+    async def edit(
+        self, text: Text, desk: Desk, *, task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        with place_for(text) as place:
+            start = await self._prepare(text, place)
+            async with self._watcher.watching(text.file) as watch:
+                courier = Courier(text, desk, watch, place.private, self.name)
+                await courier.start()
+                async with self._opener.open(start) as editor:
+                    end = _End(began=trio.current_time())
+                    async with beside(partial(end.wait, editor, courier)):
+                        task_status.started(courier)
+                        await courier.run()
+                        await self._judge(end, editor, courier, desk)
+
+    async def _judge(self, end: _End, editor: Running, courier: Courier, desk: Desk) -> None:
+        """The editor ended and all it wrote is delivered: is that the end of the document?"""
+        if end.status:
+            words = editor.last_words()
+            how = (
+                f"was ended by signal {-end.status}" if end.status < 0 else f"ended with status {end.status}"
+            )
+            desk.tell(clean(f"{courier.where}: {self.name} {how}{': ' if words else ''}{words}"))
+        elif self._came_back_at_once(end) and not courier.touched:
+            desk.tell(
+                clean(
+                    f"{courier.where}: {self.name} returned at once, so its end will not close the "
+                    f"document; saves are sent until it is closed with 'rbridge close'. {self._advice()}"
+                )
+            )
+            await courier.go_on()
+
+    def _came_back_at_once(self, end: _End) -> bool:
+        return isinstance(self._opener, Child) and end.status == 0 and end.after < AT_ONCE
+
+    def _advice(self) -> str:
+        option = WAIT_OPTIONS.get(os.path.basename(self._words[0]))
+        if option and option not in self._words:
+            return f"Set --editor '{self._words[0]} {option}'"
+        return "Set --editor with the option that makes it wait"
+
+    async def _prepare(self, text: Text, place: Place) -> Start:
+        environ = dict(os.environ if self._environ is None else self._environ)
+        program = self._which(self._words[0])
+        if program is None:
+            raise NotListening(
+                clean(f"cannot start {self.name}: there is no program {self._words[0]!r}"),
+                "install it, or choose another editor: rbridge serve --editor SPEC",
+            )
+        words = [program, *self._words[1:]]
+        measures = Measures()
+        if self._preset is not None:
+            measures = self._preset.guard(Site(place.files, place.private, words, environ))
+        start = Start(
+            editor=self.name,
+            argv=command_line(words, text, self._preset, measures.options),
+            cwd=place.cwd,
+            private=place.private,
+            environ=environ,
+            added=measures.added,
+            title=f"{text.name}@{text.host}",
+            keep_focus=text.keep_focus,
+        )
+        if measures.before:
+            await _run_first(start, measures.before)
+        return start
+
+
+@dataclass
+class _End:
+    """How the editor ended, once it has."""
+
+    began: float
+    after: float = 0.0
+    status: int | None = None
+
+    async def wait(self, editor: Running, courier: Courier) -> None:
+        self.status = await editor.wait()
+        self.after = trio.current_time() - self.began
+        courier.end()
+
+
+async def _run_first(start: Start, words: Sequence[str]) -> None:
+    try:
+        with trio.fail_after(PREPARE):
+            done = await trio.run_process(
+                list(words),
+                cwd=start.cwd,
+                env=environment(start),
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+            )
+    except trio.TooSlowError:
+        raise cannot_start(start, f"it does not answer within {PREPARE:g} s") from None
+    if done.returncode:
+        raise cannot_start(start, done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])

@@ -1,0 +1,37 @@
+"""Puts an editor's command line together. Pure: words in, words out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rbridge.adapters.base import Text
+from rbridge.adapters.editors import Preset
+
+_PLACE = re.compile(r"\{(file|line|column)\}")
+
+
+def command_line(
+    words: Sequence[str], text: Text, preset: Preset | None = None, guarding: Sequence[str] = ()
+) -> list[str]:
+    """*words* with the file and the position in them, and the *preset*'s options behind the program.
+
+    ``{file}``, ``{line}`` and ``{column}`` are filled in, in one pass: a name that contains ``{line}`` stays
+    as it is. Without ``{file}`` the path is appended, with the position if the preset knows how.
+    """
+    program, *arguments = words
+    options = [*guarding]
+    if preset is not None:
+        if not set(preset.terminal_options) & set(arguments):
+            options += [word for word in preset.options if word not in arguments]
+        options += preset.new_window if text.new_window else ()
+        options += preset.keep_focus if text.keep_focus else ()
+    values = {"file": str(text.file), "line": str(max(text.line, 1)), "column": str(max(text.column, 1))}
+    filled = [_PLACE.sub(lambda found: values[found[1]], word) for word in arguments]
+    if any("{file}" in word for word in arguments):
+        tail = []
+    elif preset is not None and text.line:
+        tail = preset.position(values["file"], max(text.line, 1), max(text.column, 1))
+    else:
+        tail = [values["file"]]
+    return [program, *options, *filled, *tail]

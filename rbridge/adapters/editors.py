@@ -1,0 +1,178 @@
+"""Every editor that rbridge knows: how it is told to wait, where to go, and what not to keep.
+
+A preset is used when the program's name is known, whatever arguments the user gives it; its options go right
+behind the program, so that ``--editor "code --profile work"`` still waits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rbridge.adapters import guards
+from rbridge.adapters.guards import Guard
+
+Position = Callable[[str, int, int], "list[str]"]
+"""(file, line, column) -> arguments; line and column are at least 1."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What is particular about one editor.
+
+    *names* are the programs it goes by, the first is ours. *terminal*: it runs in a terminal. *lasting*: the
+    process is the editor itself and not a command that waits for it, so it must not be ended with the edit.
+    *modes* turn that around: an option of the user's that makes it a terminal program, or one with a window.
+    *keeps* says what it keeps of a text on the laptop's disk and no option of a command line prevents.
+    """
+
+    names: tuple[str, ...]
+    position: Position
+    options: tuple[str, ...] = ()
+    new_window: tuple[str, ...] = ()
+    keep_focus: tuple[str, ...] = ()
+    guard: Guard = guards.nothing
+    terminal: bool = False
+    lasting: bool = False
+    terminal_options: tuple[str, ...] = ()
+    window_options: tuple[str, ...] = ()
+    keeps: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
+
+    def in_terminal(self, arguments: Sequence[str]) -> bool:
+        """Does it run in a terminal when started with these *arguments*?"""
+        if self.terminal:
+            return not any(word in self.window_options for word in arguments)
+        return any(word in self.terminal_options for word in arguments)
+
+
+def _colons(*before: str) -> Position:
+    return lambda file, line, column: [*before, f"{file}:{line}:{column}"]
+
+
+def _plus(separator: str = ":") -> Position:
+    return lambda file, line, column: [f"+{line}{separator}{column}", file]
+
+
+def _plus_line(file: str, line: int, column: int) -> list[str]:
+    return [f"+{line}", file]
+
+
+def _options(line_option: str, column_option: str) -> Position:
+    return lambda file, line, column: [line_option, str(line), column_option, str(column), file]
+
+
+def _vim(file: str, line: int, column: int) -> list[str]:
+    move = f"{column - 1}l" if column > 1 else ""
+    return [f"+normal! {line}Gzv0{move}", file]
+
+
+def _mate(file: str, line: int, column: int) -> list[str]:
+    return ["--line", f"{line}:{column}", file]
+
+
+_BACKUPS = "unsaved text in its Backups directory (hot exit) and saved versions in its local history"
+_JETBRAINS = "earlier versions in its local history and caches"
+
+
+def _code(*names: str) -> Preset:
+    return Preset(
+        names, _colons("--goto"), ("--wait",), ("--new-window",), keeps=_BACKUPS
+    )  # without -n or -r it follows the user's window.openFilesInNewWindow
+
+
+def _jetbrains(*names: str) -> Preset:
+    return Preset(names, _options("--line", "--column"), ("--wait",), keeps=_JETBRAINS)
+
+
+GRAPHICAL = (
+    _code("code", "code-insiders", "code-oss"),
+    _code("cursor"),
+    _code("codium", "vscodium"),
+    Preset(
+        ("zed", "zeditor", "zedit"), _colons(), ("--wait",), ("--new",), keeps="unsaved text in its database"
+    ),
+    Preset(
+        ("subl", "sublime_text"),
+        _colons(),
+        ("--wait",),
+        ("--new-window",),
+        ("--background",),
+        keeps="unsaved text in its session (hot exit)",
+    ),
+    Preset(("mate",), _mate, ("--wait",)),
+    Preset(("kate",), _options("--line", "--column"), ("--block",), ("--new",), lasting=True),
+    Preset(("gedit",), _plus(), ("--wait",), ("--new-window",), lasting=True),
+    Preset(("gvim", "mvim"), _vim, ("-f",), guard=guards.vim, lasting=True, terminal_options=("-v",)),
+    Preset(
+        ("emacsclient",),
+        _plus(),
+        ("--create-frame",),
+        guard=guards.emacsclient,
+        terminal_options=("-t", "-nw", "--tty"),
+    ),
+    _jetbrains("pycharm", "pycharm.sh", "pycharm-community", "pycharm-professional", "charm"),
+    _jetbrains("idea", "idea.sh", "intellij-idea-community", "intellij-idea-ultimate"),
+)
+
+TERMINAL = (
+    Preset(("nvim",), _vim, guard=guards.vim, terminal=True),
+    Preset(("vim",), _vim, guard=guards.vim, terminal=True, lasting=True, window_options=("-g",)),
+    Preset(("hx", "helix"), _colons(), terminal=True),
+    Preset(("micro",), _plus(), guard=guards.micro, terminal=True),
+    Preset(("nano",), _plus(","), guard=guards.nano, terminal=True),
+    Preset(("emacs",), _plus(), ("-nw",), guard=guards.emacs, terminal=True),
+    Preset(("kak",), _plus(), terminal=True),
+    Preset(("joe", "jmacs", "jstar", "jpico"), _plus_line, guard=guards.joe, terminal=True),
+    Preset(("vi", "nvi"), _plus_line, terminal=True, keeps="nvi's recovery file in /var/tmp until it ends"),
+)
+
+# An Emacs with a window when the user has a display and did not say -nw.
+EMACS_WINDOW = Preset(("emacs",), _plus(), guard=guards.emacs, lasting=True, terminal_options=("-nw", "-t"))
+
+PLAIN_TERMINAL = (
+    "mg",
+    "ne",
+    "jed",
+    "zile",
+    "mcedit",
+    "jove",
+    "tilde",
+    "dte",
+    "kibi",
+    "amp",
+    "pico",
+    "ed",
+    "vis",
+)
+"""Terminal editors of which nothing more needs to be known."""
+
+WAIT_OPTIONS = {
+    "atom": "--wait",
+    "pulsar": "--wait",
+    "bbedit": "--wait",
+    "xed": "--wait",
+    "pluma": "--wait",
+    "mousepad": "--disable-server",
+    "gnome-text-editor": "--standalone",
+    "featherpad": "--standalone",
+    "geany": "--new-instance",
+    "open": "-W",
+}
+"""What makes an editor without a preset wait, for a message."""
+
+
+def preset_of(program: str, *, display: bool) -> Preset | None:
+    """The preset of *program*, a name or a path. A ``vi`` that is Vim is treated as Vim."""
+    name = os.path.basename(program)
+    if name == "emacs" and display:
+        return EMACS_WINDOW
+    if name == "vi" and os.path.basename(os.path.realpath(program)).startswith(("vim", "nvim")):
+        name = "vim"
+    if name.startswith("vim."):  # vim.tiny, vim.basic of Debian's alternatives
+        name = "vim"
+    return next((preset for preset in (*GRAPHICAL, *TERMINAL) if name in preset.names), None)

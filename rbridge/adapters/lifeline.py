@@ -1,0 +1,131 @@
+"""Tells when a program ends that we did not start as our child, or must not end with us.
+
+tmux starts an editor as a process of its own; some terminal emulators hand over to a running one and
+return; an editor with unsaved texts has to outlive the daemon. So what is started is a shell of a few lines
+that holds a fifo of ours open, runs the program, and reports its status; the fifo's end is the program's end.
+That is exact, needs no process ids, which may be used again, and works alike on every system. The shell
+interprets no name: the program's words reach it as separate arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from rbridge.adapters.process import Start, cannot_start, last_line
+
+DEADLINE = 30.0  # seconds until the program must run; a terminal emulator may start slowly
+SHELL = "/bin/sh"
+
+# $1: the fifo, $2: the working directory, the rest: the program's words.
+HOLD = """exec 9>"$1" || exit 1
+trap : INT QUIT
+cd "$2" && shift 2 && echo started >&9 && "$@" 9>&-
+echo "ended $?" >&9"""
+
+# $1: the fifo, $2: where errors go, the rest: what to run behind our back.
+LAUNCH = """exec 9>"$1" >/dev/null 2>>"$2" || exit 1
+shift 2
+("$@" 9>&-; echo "left $?" >&9) &"""
+
+
+class Lifeline:
+    """The end that we hold: *fifo* is its name for :meth:`hold` and :meth:`launch`."""
+
+    def __init__(self, start: Start, fifo: Path, fd: int) -> None:
+        self._start = start
+        self._fifo = fifo
+        self._fd = fd
+        self._said = b""
+        self._errors = start.private / "errors"
+
+    def hold(self) -> list[str]:
+        """The command that runs the editor and holds the line."""
+        return [SHELL, "-c", HOLD, "sh", str(self._fifo), str(self._start.cwd), *self._start.argv]
+
+    async def launch(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
+        """Start *words*, which sooner or later run :meth:`hold`'s command, detached from us."""
+        await self._run([SHELL, "-c", LAUNCH, "sh", str(self._fifo), str(self._errors), *words], environ)
+
+    async def ask(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
+        """Run *words* to their end; they make somebody else run :meth:`hold`'s command."""
+        await self._run(words, environ)
+
+    async def started(self) -> None:
+        """Return when the editor runs. Raises NotListening when it will not."""
+        # An end of our own, for as long as nobody else may have one: without it the line would look dead
+        # between an emulator's return and the start of the window that it handed over.
+        ours = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            with trio.move_on_after(DEADLINE):
+                await self._hear(b"started\n", b"left ")
+                if b"started\n" not in self._said and self._status(b"left ") == 0:
+                    await self._hear(b"started\n")  # it handed over to another process
+        finally:
+            os.close(ours)
+        if b"started\n" not in self._said:
+            raise cannot_start(self._start, self.last_words() or f"no window within {DEADLINE:g} s")
+
+    async def wait(self) -> int | None:
+        """The editor's exit status, negative for a signal; None if its window was closed."""
+        await self._hear(b"ended ")
+        status = self._status(b"ended ")
+        return 128 - status if status is not None and status > 128 else status
+
+    def last_words(self) -> str:
+        """The last line that it wrote as an error, or nothing."""
+        return last_line(self._errors)
+
+    async def _run(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
+        try:
+            done = await trio.run_process(
+                list(words),
+                env=environ,
+                cwd=self._start.cwd,
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise cannot_start(self._start, f"{words[0]}: {error.strerror}") from error
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip()
+            raise cannot_start(
+                self._start, said or f"{os.path.basename(words[0])} ended with {done.returncode}"
+            )
+
+    async def _hear(self, *words: bytes) -> None:
+        """Read until one of *words* was said, with its line, or the line is dead."""
+        while not (self._said.endswith(b"\n") and any(word in self._said for word in words)):
+            await trio.lowlevel.wait_readable(self._fd)
+            try:
+                data = os.read(self._fd, 4096)
+            except BlockingIOError:
+                continue
+            if not data:
+                return
+            self._said += data
+
+    def _status(self, word: bytes) -> int | None:
+        for line in self._said.splitlines():
+            if line.startswith(word):
+                return int(line[len(word) :])
+        return None
+
+
+@asynccontextmanager
+async def lifeline(start: Start) -> AsyncIterator[Lifeline]:
+    """A line for one editor; what is at its other end goes on when the block is left."""
+    fifo = start.private / "alive"
+    os.mkfifo(fifo, 0o600)
+    fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        yield Lifeline(start, fifo, fd)
+    finally:
+        os.close(fd)
+        fifo.unlink()

@@ -1,0 +1,113 @@
+"""Which editor is chosen, and how it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from rbridge.adapters.presets import choose
+from rbridge.adapters.rmate import RmateAdapter
+from rbridge.errors import UsageError
+
+Which = Callable[[str], "str | None"]
+
+
+def having(*names: str) -> Which:
+    """A machine on which just these programs are installed."""
+    return lambda name: f"/usr/bin/{name}" if name in names else name if name.startswith("/") else None
+
+
+DESK = {"DISPLAY": ":0"}
+TMUX = {"TMUX": "/tmp/t,1,0"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "installed", "name"),
+    [
+        (DESK, ("code", "zed", "vim"), "code"),
+        (DESK, ("kate", "gedit"), "kate"),
+        ({"WAYLAND_DISPLAY": "w", "EDITOR": "vim"}, ("zeditor", "vim"), "zed"),
+        (TMUX, ("tmux", "code", "vim", "nano"), "vim"),
+        ({**TMUX, "EDITOR": "nano"}, ("tmux", "vim", "nano"), "nano"),
+        ({**TMUX, "VISUAL": "kak", "EDITOR": "nano"}, ("tmux", "kak", "nano"), "kak"),
+        ({**TMUX, "EDITOR": "rbridge open -w"}, ("tmux", "rbridge", "nano"), "nano"),
+        ({**TMUX, "EDITOR": "gone"}, ("tmux", "nano"), "nano"),
+        ({"EDITOR": "code --wait"}, ("code",), "code"),
+    ],
+)
+def test_without_a_spec_it_is_what_fits_the_place(
+    environ: dict[str, str], installed: tuple[str, ...], name: str
+) -> None:
+    assert choose(None, environ, having(*installed)).name == name
+
+
+@pytest.mark.parametrize(("environ", "installed"), [({}, ("vim", "tmux")), (TMUX, ("tmux",)), (DESK, ())])
+def test_where_no_editor_can_be_opened_it_says_what_to_set(
+    environ: dict[str, str], installed: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError, match="no editor was found") as caught:
+        choose(None, environ, having(*installed))
+    assert "--editor" in caught.value.hint
+
+
+def test_zfs_event_daemon_is_not_the_editor_zed() -> None:
+    with pytest.raises(UsageError):
+        choose(None, DESK, lambda name: "/usr/sbin/zed" if name == "zed" else None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("", "is empty"),
+        ("vim 'x", "no closing quotation"),
+        ("no-such --wait", "no program 'no-such'"),
+        ("rmate:", "rmate:"),
+        ("rmate:99999", "rmate:99999"),
+        ("rmate:host:x", "rmate:host:x"),
+    ],
+)
+def test_a_spec_without_sense_is_a_usage_error(spec: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        choose(spec, {}, having("vim"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "address"),
+    [("rmate:1234", "127.0.0.1:1234"), ("rmate:mac:5", "mac:5"), ("rmate:[::1]:5", "[::1]:5")],
+)
+def test_a_spec_of_an_rmate_editor(spec: str, address: str) -> None:
+    adapter = choose(spec, {}, having())
+    assert isinstance(adapter, RmateAdapter)
+    assert adapter.address == address
+
+
+@pytest.mark.parametrize(
+    ("spec", "environ", "says"),
+    [
+        ("vim", TMUX, "vim in a new tmux window"),
+        ("/opt/bin/nvim -R", TMUX, "nvim in a new tmux window"),
+        ("vim", DESK, "vim in xterm"),
+        ("code --profile work", DESK, "code in its own window"),
+        ("emacs", DESK, "emacs in its own window"),
+        ("emacs -nw", {**DESK, **TMUX}, "emacs in a new tmux window"),
+        ("emacsclient -t", TMUX, "emacsclient in a new tmux window"),
+        ("myeditor --x", {}, "myeditor in its own window"),
+    ],
+)
+def test_it_says_how_the_editor_opens(spec: str, environ: dict[str, str], says: str) -> None:
+    installed = having("vim", "code", "emacs", "emacsclient", "myeditor", "tmux", "xterm")
+    assert choose(spec, environ, installed).describe() == says
+
+
+def test_a_terminal_editor_without_a_terminal_says_what_mends_it() -> None:
+    said = choose("vim", {}, having("vim")).describe()
+    assert "no terminal" in said
+    assert "tmux" in said
+
+
+def test_the_configured_terminal_comes_first() -> None:
+    adapter = choose("vim", TMUX, having("vim", "tmux", "foot"), terminal="foot")
+    assert adapter.describe() == "vim in foot"
+    with pytest.raises(UsageError, match="terminal = 'gone -e'"):
+        choose("vim", TMUX, having("vim", "tmux"), terminal="gone -e")
