@@ -165,8 +165,7 @@ class Editing:
     def shown(self, pane: Pane) -> None:
         """The adapter says that the editor has the text."""
         self._pane = pane
-        if self._nursery is not None:
-            self._nursery.start_soon(self._announce)
+        self._start(self._announce)
 
     async def _announce(self) -> None:
         """Tell the host, once, that the text is open."""
@@ -183,8 +182,7 @@ class Editing:
     def _end(self, why: doc.Event) -> None:
         self._ending = why
         self._cut = True
-        if self._nursery is not None:
-            self._nursery.start_soon(self._end_editor)
+        self._start(self._end_editor)
 
     async def _end_editor(self) -> None:
         await self._settle()
@@ -266,34 +264,41 @@ class Editing:
 
     def _feed(self, event: doc.Event) -> None:
         for command in self.document.handle(event):
-            if self._nursery is not None:
-                self._carry_out(command, self._nursery)
+            self._carry_out(command)
 
-    def _carry_out(self, command: doc.Command, nursery: trio.Nursery) -> None:
+    def _start(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        """Start *task* beside the others of this document, if it is not over."""
+        if self._nursery is None:
+            return
+        try:
+            self._nursery.start_soon(task, *arguments)
+        except RuntimeError:
+            # The nursery's last task has ended, and run() has yet to see it: there is nothing left to do.
+            logger.debug("%s: over already", self.name)
+
+    def _carry_out(self, command: doc.Command) -> None:
         if isinstance(command, doc.Send):
-            nursery.start_soon(self._send, command.serial)
+            self._start(self._send, command.serial)
         elif isinstance(command, doc.Keep):
-            nursery.start_soon(self._keep, command)
+            self._start(self._keep, command)
         elif isinstance(command, doc.Drop):
-            nursery.start_soon(self._drop)
+            self._start(self._drop)
         elif isinstance(command, doc.Answer):
             self._settled(command.serial, command.outcome)
         elif isinstance(command, doc.Show):
             self._to_show = command
             if not self._showing:
                 self._showing = True
-                nursery.start_soon(self._show)
+                self._start(self._show)
         elif isinstance(command, doc.EndEditor):
             self._cut = True
             self._editor.cancel()
         elif isinstance(command, doc.Alert):
             self._tools.notifier.tell(command.message)
         elif isinstance(command, doc.RefuseOpen):
-            nursery.start_soon(
-                self._say, partial(self._peer.refuse, self.token, command.reason, command.message)
-            )
+            self._start(self._say, partial(self._peer.refuse, self.token, command.reason, command.message))
         else:
-            nursery.start_soon(self._say, partial(self._peer.close, self.token))
+            self._start(self._say, partial(self._peer.close, self.token))
 
     async def _say(self, what: Callable[[], Awaitable[None]]) -> None:
         try:

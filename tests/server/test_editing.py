@@ -236,6 +236,24 @@ async def test_stopping_keeps_nothing_of_an_untouched_text(laptop, document):
     assert laptop.said.lines == []
 
 
+@pytest.mark.parametrize("steps", range(12))
+async def test_ending_at_any_moment_of_an_end_is_no_error(laptop, caplog, steps):
+    host = laptop.connect()
+    await host.link()
+    for number in range(20):  # the order in which trio runs tasks that are ready varies
+        await host.open(b"old", token=f"t{number}")
+        edit = await laptop.editor.opened()
+        assert (await host.hear())[0] == "opened"
+        (editing,) = laptop.documents._open
+        edit.close()
+        for _ in range(steps):
+            await trio.lowlevel.checkpoint()
+        editing.stop()
+        assert (await host.hear())[0] == "close"
+        await laptop.until(lambda: laptop.texts() == [])
+    assert "an error in rbridge" not in caplog.text
+
+
 async def test_no_new_documents_while_stopping(laptop):
     await laptop.documents.stop()
     host = laptop.connect()
