@@ -1,0 +1,188 @@
+"""Writes the single-file client: the portable core as a zip behind a few lines of shell.
+
+``python -m rbridge.build [-o FILE]`` writes it, executable, and prints its size and sha256. The same
+sources give the same bytes. The shell finds a Python 3.6 or later and has it import from the file itself
+(:mod:`rbridge.archive`), told so through ``-c``: running a zip as a script goes through ``runpy``, which
+costs 4 to 9 ms at each start. ``python3 FILE`` works too, for a home that nothing may be executed from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from rbridge import __version__
+
+PACKAGE = Path(__file__).resolve().parent
+DEFAULT = Path("dist/rbridge")
+OLDEST = (3, 6)
+NEWEST = (3, 14)
+
+PORTABLE = (
+    "__init__.py",
+    "__main__.py",
+    "archive.py",
+    "errors.py",
+    "paths.py",
+    "system.py",
+    "client/*.py",
+    "wire/*.py",
+)
+"""The portable core, as patterns below the package."""
+
+LOADER = "archive.py"
+TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
+READABLE = 0o100644 << 16
+UNIX = 3
+
+HEADER = """\
+#!/bin/sh
+# rbridge {version}, the host's side. Behind these lines lies a zip of Python source: unzip -l shows it.
+# MIT licence. RBRIDGE_PYTHON names the Python to use; else the first of these that is {oldest} or later.
+for python in "$RBRIDGE_PYTHON" {candidates}; do
+  case ":$RBRIDGE_TRIED:" in *":$python:"*) continue ;; esac
+  command -v "$python" >/dev/null 2>&1 || continue
+  RBRIDGE_TRIED="$RBRIDGE_TRIED:$python"
+  export RBRIDGE_TRIED
+  exec "$python" -I -S -c '{start}' "$0" "$@"
+done
+echo "rbridge: this host has no Python {oldest} or later (looked for python3 and others on PATH);" \\
+  "name one in RBRIDGE_PYTHON, or load it (module load python)" >&2
+exit 69
+"""
+
+# Any Python 3 can read this: one that is too old hands over to the next.
+START = """
+import os, sys
+del sys.argv[0]
+if sys.version_info < {oldest}:
+    os.execv("/bin/sh", ["sh"] + sys.argv)
+del os.environ["RBRIDGE_TRIED"]
+path = os.path.abspath(sys.argv[0])
+with open(path, "rb") as file:
+    data = file.read()
+exec(data[-{begin}:-{end}])
+install(path, data)
+from rbridge.__main__ import main
+sys.exit(main())
+"""
+
+# What runs for `python3 FILE`; any Python can read it.
+MAIN = """\
+import os
+import sys
+
+if sys.version_info < {oldest}:
+    sys.exit("rbridge: needs Python {dotted} or later, this is " + sys.version.split()[0])
+
+from rbridge.archive import install
+
+path = os.path.abspath(sys.argv[0])
+with open(path, "rb") as file:
+    install(path, file.read())
+
+from rbridge.__main__ import main
+
+sys.exit(main())
+"""
+
+# Found first where the shell looks: what a system ships starts fast and does not change with the user's
+# environment (a conda on a network file system takes seconds, a pyenv shim 100 ms).
+FIRST = ("/usr/bin/python3", "/usr/libexec/platform-python", "python3")
+
+
+def modules() -> list[str]:
+    """The portable core's files, relative to the package, sorted."""
+    found = (path for pattern in PORTABLE for path in PACKAGE.glob(pattern))
+    return sorted(path.relative_to(PACKAGE).as_posix() for path in found)
+
+
+def candidates() -> list[str]:
+    """The Pythons that the shell tries, in order."""
+    versions = range(NEWEST[1], OLDEST[1] - 1, -1)
+    return [*FIRST, *(f"python3.{minor}" for minor in versions), "pypy3"]
+
+
+def header(begin: int, end: int) -> bytes:
+    """The shell lines in front of the zip; *begin* and *end*: where archive.py lies, from the file's end."""
+    text = HEADER.format(
+        version=__version__,
+        oldest=".".join(map(str, OLDEST)),
+        candidates=" ".join(candidates()),
+        start=START.format(oldest=OLDEST, begin=begin, end=end),
+    )
+    return text.encode("ascii")
+
+
+def content() -> bytes:
+    """The whole file."""
+    loader = (PACKAGE / LOADER).read_bytes()
+    draft = archive(b"")
+    begin = len(draft) - draft.index(loader)
+    return archive(header(begin, begin - len(loader)))
+
+
+def archive(prefix: bytes) -> bytes:
+    """*prefix*, and behind it the zip: all is compressed in it but the module that reads it."""
+    main = MAIN.format(oldest=OLDEST, dotted=".".join(map(str, OLDEST)))
+    written = io.BytesIO()
+    written.write(prefix)
+    with zipfile.ZipFile(written, "a") as zipped:
+        _add(zipped, "__main__.py", main.encode("ascii"), zipfile.ZIP_DEFLATED)
+        for name in modules():
+            method = zipfile.ZIP_STORED if name == LOADER else zipfile.ZIP_DEFLATED
+            _add(zipped, f"rbridge/{name}", (PACKAGE / name).read_bytes(), method)
+    return written.getvalue()
+
+
+def _add(zipped: zipfile.ZipFile, name: str, data: bytes, method: int) -> None:
+    entry = zipfile.ZipInfo(name, TIME)
+    entry.compress_type = method
+    entry.create_system = UNIX
+    entry.external_attr = READABLE
+    zipped.writestr(entry, data, compresslevel=9)
+
+
+def write(path: Path) -> str:
+    """Write the file in one step, so that no one ever runs half of it; returns its sha256 in hex."""
+    data = content()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), 0o755)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return hashlib.sha256(data).hexdigest()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m rbridge.build [-o FILE]``."""
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="python -m rbridge.build", description="Write the single-file client."
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=DEFAULT, metavar="FILE", help=f"default: {DEFAULT}"
+    )
+    path: Path = parser.parse_args(argv).output
+    try:
+        digest = write(path)
+    except OSError as error:
+        print(f"rbridge: cannot write {path}: {error.strerror}", file=sys.stderr)
+        return 73
+    print(f"{path}  {path.stat().st_size} bytes  sha256 {digest}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What belongs to which area of the tests: paths, Debian packages, and how long it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Debian's packages, each with the program that shows it is there.
+PROGRAMS = {
+    "acl": "getfacl",
+    "attr": "getfattr",
+    "emacs-nox": "emacs",
+    "kakoune": "kak",
+    "micro": "micro",
+    "nano": "nano",
+    "openssh-client": "ssh",
+    "openssh-server": "sshd",
+    "pypy3": "pypy3",
+    "shellcheck": "shellcheck",
+    "strace": "strace",
+    "tmux": "tmux",
+    "util-linux": "setpriv",
+    "vim-nox": "vim",
+    "xterm": "xterm",
+    "xvfb": "Xvfb",
+}
+
+
+@dataclass(frozen=True)
+class Area:
+    """One word of ``python3 -m tests AREA``; *minutes* is when it is taken for hung and ended."""
+
+    name: str
+    packages: tuple[str, ...]
+    minutes: float
+
+    @property
+    def directory(self) -> Path:
+        return ROOT / "tests" / self.name
+
+    def arguments(self) -> list[str]:
+        """What pytest is to collect; ``unit`` is all that belongs to no other area."""
+        if self.name != "unit":
+            return [f"tests/{self.name}"] if self.directory.is_dir() else []
+        others = [one.name for one in AREAS.values() if one is not self] + ["benchmarks"]
+        return ["tests", *(f"--ignore=tests/{name}" for name in others)]
+
+
+BASE = ("acl", "attr", "pypy3", "shellcheck", "tmux", "util-linux")
+SSH = ("openssh-client", "openssh-server")
+
+AREAS = {
+    area.name: area
+    for area in (
+        Area("unit", BASE, 12),
+        Area("compat", BASE, 8),
+        Area("e2e", (*BASE, *SSH), 12),
+        Area("faults", (*BASE, *SSH, "strace", "vim-nox"), 12),
+        Area("editors", (*BASE, "emacs-nox", "kakoune", "micro", "nano", "vim-nox", "xterm", "xvfb"), 12),
+        Area("lsp", (*BASE, *SSH), 12),
+        Area("ssh", (*BASE, *SSH), 12),
+    )
+}

@@ -1,0 +1,177 @@
+"""The steps of a run: each gives a :class:`Result`, none raises: one failure does not hide another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.harness.areas import ROOT, Area
+from tests.harness.setup import ALSO_ON_PATH, SetupFailed
+
+STATIC_SECONDS = 300
+NOTHING = "no tests yet"
+NO_TESTS = 5  # pytest's exit code when it collected none
+TAIL = 300  # lines of output shown of a step that failed
+GRACE = 10.0  # seconds between asking a hung step to end and ending it
+# The person's own settings must not change what is tested; byte code is to be kept, it saves minutes.
+LEFT_OUT = (
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "VIRTUAL_ENV",
+    "PYTEST_ADDOPTS",
+    "PYTHONUNBUFFERED",
+)
+
+
+@dataclass
+class Result:
+    """What became of a step. *skips* holds (test, reason), *proofs* what tests had to say for themselves."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    skips: list[tuple[str, str]] = field(default_factory=list)
+    proofs: list[str] = field(default_factory=list)
+    note: str = ""
+    output: str = ""
+    seconds: float = 0.0
+
+
+def environment(python: Path) -> dict[str, str]:
+    """The environment of every step: that of the caller, with *python*'s own programs first on PATH."""
+    env = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    path = [str(python.parent), env.get("PATH", os.defpath), *ALSO_ON_PATH]
+    env.update(PATH=os.pathsep.join(path), NO_COLOR="1", PY_COLORS="0")
+    return env
+
+
+def timed(name: str, do: Callable[[], Result]) -> Result:
+    """Run *do* and note its time; a part that could not be had becomes a failed step."""
+    begin = time.monotonic()
+    try:
+        result = do()
+    except SetupFailed as error:
+        result = Result(name, failed=1, output=str(error))
+    result.seconds = time.monotonic() - begin
+    return result
+
+
+def command(name: str, argv: Sequence[str | Path], env: Mapping[str, str]) -> Result:
+    """A step that passes when the command ends with 0."""
+    code, output = _run(argv, env, STATIC_SECONDS)
+    return Result(name, passed=int(code == 0), failed=int(code != 0), output="" if code == 0 else output)
+
+
+def static(python: Path) -> list[tuple[str, list[str | Path]]]:
+    """Format, lint, types and the oldest Python: names and command lines."""
+    from rbridge import build
+
+    bin_ = python.parent
+    portable = [f"rbridge/{name}" for name in build.modules()]
+    shell = [".ci/run", *map(str, sorted(ROOT.glob("editors/**/*.sh")))]
+    return [
+        ("ruff format", [bin_ / "ruff", "format", "--check", "--diff", "--quiet", "."]),
+        ("ruff check", [bin_ / "ruff", "check", "--quiet", "."]),
+        ("vermin 3.6", [bin_ / "vermin", "-q", "--target=3.6-", "--violations", "--no-tips", *portable]),
+        ("shellcheck", ["shellcheck", *shell]),
+        ("mypy --strict", [bin_ / "mypy"]),
+        ("pyright", [bin_ / "pyright", "--warnings", "--pythonpath", python]),
+    ]
+
+
+def pytest(area: Area, python: Path, everything: bool) -> Result:
+    """Run one area's tests."""
+    arguments = area.arguments()
+    result = Result(area.name)
+    if not arguments:
+        result.note = NOTHING
+        return result
+    with tempfile.TemporaryDirectory(prefix="rb-report-") as directory:
+        report = Path(directory) / "report"
+        report.touch()
+        env = {**environment(python), "RBRIDGE_TESTS_REPORT": str(report)}
+        words = [python, "-m", "pytest", "-q", "--tb=short", "--no-header", "-p", "no:cacheprovider"]
+        words += [*(["--all"] if everything else []), *arguments]
+        minutes = area.minutes * (4 if everything else 1)
+        code, output = _run(words, env, minutes * 60)
+        _read(report, result)
+    counted = result.passed + result.failed + len(result.skips)
+    if code == NO_TESTS and not counted:
+        result.note = NOTHING
+        return result
+    if code == 0 and not counted:
+        code, output = 1, f"nothing was counted: {output}"
+    if code != 0 and not result.failed:
+        result.failed = 1  # ended from outside, or a failure that belongs to no test
+    result.output = output if result.failed else ""
+    return result
+
+
+def _read(report: Path, result: Result) -> None:
+    """Fold the events into *result*: of what a test reported in its phases, the worst counts."""
+    outcomes: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+    running: set[str] = set()
+    rank = ("passed", "skipped", "failed")
+    for line in report.read_text().splitlines():
+        event = json.loads(line)
+        if "begin" in event:
+            running.add(event["begin"])
+        elif "proof" in event:
+            result.proofs.append(event["proof"])
+        elif "test" in event:
+            name, outcome = event["test"], event["outcome"]
+            running.discard(name)
+            if name not in outcomes or rank.index(outcome) > rank.index(outcomes[name]):
+                outcomes[name], reasons[name] = outcome, event["why"]
+    result.passed = sum(one == "passed" for one in outcomes.values())
+    result.failed = sum(one == "failed" for one in outcomes.values())
+    result.skips = [(name, reasons[name]) for name, one in outcomes.items() if one == "skipped"]
+    if running:
+        result.note = "was in: " + ", ".join(sorted(running))
+
+
+def _run(argv: Sequence[str | Path], env: Mapping[str, str], seconds: float) -> tuple[int, str]:
+    """Run a command in a process group of its own; when time is over the whole group is ended."""
+    try:
+        process = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return 127, f"{argv[0]}: {error.strerror}"
+    try:
+        output, _ = process.communicate(timeout=seconds)
+        late = ""
+    except subprocess.TimeoutExpired:
+        output = _end(process)
+        late = f"\nended: not done after {seconds:g} s\n"
+    except BaseException:
+        _end(process)
+        raise
+    text = output.decode("utf-8", "replace") + late
+    return (process.returncode or 1) if late else process.returncode, "\n".join(text.splitlines()[-TAIL:])
+
+
+def _end(process: subprocess.Popen[bytes]) -> bytes:
+    """SIGINT first: pytest then says where it was."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        os.killpg(process.pid, number)
+        try:
+            return process.communicate(timeout=GRACE)[0]
+        except subprocess.TimeoutExpired:
+            continue
+    return b""

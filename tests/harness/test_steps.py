@@ -1,0 +1,121 @@
+"""What ``python3 -m tests`` counts and prints, with small pytest runs of its own."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness import run, steps
+from tests.harness.areas import AREAS, Area
+from tests.harness.setup import SetupFailed, install_packages, missing_packages
+from tests.harness.steps import Result
+
+PYTHON = Path(sys.executable)
+MIXED = """
+import pytest
+
+def test_good(): pass
+def test_bad(): assert 0
+@pytest.mark.skip(reason="no such part here")
+def test_left_out(): pass
+@pytest.mark.xfail(reason="known")
+def test_known(): assert 0
+@pytest.fixture
+def breaks():
+    yield
+    raise OSError("late")
+def test_late(breaks): pass
+"""
+
+
+@pytest.fixture
+def area(tmp_path, monkeypatch):
+    """An area whose tests are one file outside the tree; write to it with ``area(text)``."""
+
+    def make(text, minutes=1.0):
+        path = tmp_path / "test_inner.py"
+        path.write_text(text)
+        conftest = tmp_path / "conftest.py"
+        conftest.write_text(
+            "from tests.conftest import proof, pytest_addoption, pytest_configure  # noqa: F401\n"
+        )
+        made = Area("inner", (), minutes)
+        monkeypatch.setattr(Area, "arguments", lambda self: [str(path), f"--rootdir={tmp_path}"])
+        return made
+
+    return make
+
+
+def test_counts_each_test_once_by_its_worst_phase(area):
+    result = steps.pytest(area(MIXED), PYTHON, False)
+    assert (result.passed, result.failed) == (1, 2)
+    reasons = {name.rpartition("::")[2]: why for name, why in result.skips}
+    assert reasons == {"test_left_out": "no such part here", "test_known": "expected to fail: known"}
+    assert "assert 0" in result.output
+
+
+def test_a_run_that_hangs_is_ended_and_says_where_it_was(area):
+    text = "import signal\ndef test_first(): pass\ndef test_hangs(): signal.pause()\n"
+    result = steps.pytest(area(text, minutes=2.5 / 60), PYTHON, False)
+    assert (result.passed, result.failed) == (1, 1)
+    assert "test_hangs" in result.note
+    assert "not done after 2.5 s" in result.output
+
+
+def test_a_file_that_cannot_be_imported_fails(area):
+    assert steps.pytest(area("import no_such_module"), PYTHON, False).failed == 1
+
+
+def test_an_area_without_tests_says_so(area):
+    result = steps.pytest(area("x = 1"), PYTHON, False)
+    assert (result.passed, result.failed, result.note) == (0, 0, "no tests yet")
+
+
+def test_what_tests_show_is_handed_on(area):
+    result = steps.pytest(area("def test_it(proof): proof('600 faults, 0 lost')"), PYTHON, False)
+    assert result.proofs == ["600 faults, 0 lost"]
+
+
+def test_a_command_that_is_missing_fails():
+    assert steps.command("x", ["/nonexistent/tool"], {}).failed == 1
+
+
+def test_a_part_that_cannot_be_had_is_a_failed_step():
+    def do():
+        raise SetupFailed("missing: sshd; run: ...")
+
+    result = steps.timed("packages", do)
+    assert (result.failed, result.output) == (1, "missing: sshd; run: ...")
+
+
+def test_the_last_line_sums_up(capsys):
+    one = run.Run()
+    one.add(Result("unit", passed=3, skips=[("test_a", "no display")]))
+    one.add(Result("lint", failed=1, output="line too long"))
+    assert one.finish() == 1
+    out = capsys.readouterr().out
+    assert out.endswith("\n3 passed, 1 failed, 1 skipped\n")
+    assert "unit: test_a: no display" in out
+    assert "line too long" in out
+
+
+def test_an_unknown_area_is_named(capsys):
+    with pytest.raises(SystemExit):
+        run.main(["nonsense"])
+    assert "no such area: nonsense" in capsys.readouterr().err
+
+
+def test_unit_is_all_that_belongs_to_no_other_area():
+    ignored = {word.rpartition("/")[2] for word in AREAS["unit"].arguments() if word.startswith("--ignore")}
+    assert ignored == set(AREAS) - {"unit"} | {"benchmarks"}
+
+
+def test_packages_that_cannot_be_installed_are_named_with_the_line_to_run(home, monkeypatch):
+    monkeypatch.setenv("PATH", str(home.path))
+    monkeypatch.setattr("tests.harness.setup.ALSO_ON_PATH", ())
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    home.script("apt-get", "#!/bin/sh\nexit 1\n")
+    assert missing_packages(["strace", "acl"]) == ["acl", "strace"]
+    line = "sudo apt-get update && sudo apt-get install -y --no-install-recommends acl strace"
+    with pytest.raises(SetupFailed, match=f"missing: acl strace; run: {line}"):
+        install_packages(["strace", "acl"])
