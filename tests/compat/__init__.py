@@ -1,0 +1,1 @@
+"""rbridge beside the rmate programs that people already have."""
