@@ -11,15 +11,6 @@ MYPY = False
 if MYPY:
     from typing import List, Optional
 
-LAPTOP_PYTHON = (3, 10)
-ALONE = """\
-usage: rbridge open [options] PATH...    open files in the editor on your laptop
-       rbridge --version
-
-'rbridge open --help' tells more. This is the part of rbridge for a host: one
-file, no installation. The laptop's commands come with: pip install rbridge
-"""
-
 
 def main(argv: "Optional[List[str]]" = None) -> int:
     """Run the command line *argv*, the program's name first; the exit code. Raises nothing."""
@@ -36,7 +27,9 @@ def main(argv: "Optional[List[str]]" = None) -> int:
                 from rbridge.client.main import run
 
                 return run(arguments[1:], "rbridge open")
-            return laptop(arguments)
+            from rbridge import laptop
+
+            return laptop.run(arguments)
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -48,48 +41,6 @@ def main(argv: "Optional[List[str]]" = None) -> int:
         return 0
     except Exception as error:
         return unexpected(error, arguments)
-
-
-def laptop(arguments: "List[str]") -> int:
-    """Hand over to the laptop's commands, or say why that is not possible."""
-    asked = [word for word in arguments if not word.startswith("-")][:1]
-    if sys.version_info < LAPTOP_PYTHON or not has_cli():
-        if arguments in (["--version"], ["-V"]):
-            from rbridge import __version__
-
-            sys.stdout.write("rbridge {}\n".format(__version__))
-            return 0
-        if not asked:
-            helped = bool(arguments)
-            (sys.stdout if helped else sys.stderr).write(ALONE)
-            return 0 if helped else 64
-        if sys.version_info < LAPTOP_PYTHON:
-            why = "needs Python 3.10 or newer, this is {}.{}; on a host only 'rbridge open' is needed".format(
-                *sys.version_info[:2]
-            )
-        else:
-            why = "is a command of the laptop, this is the single file for hosts; run: pip install rbridge"
-        sys.stderr.write("rbridge: '{}' {}\n".format(asked[0], why))
-        return 69
-    try:
-        from rbridge import cli
-    except ImportError as error:
-        if (error.name or "").startswith("rbridge"):
-            raise
-        sys.stderr.write(
-            "rbridge: the laptop's commands need the Python package '{}'; run: pip install rbridge\n".format(
-                error.name
-            )
-        )
-        return 69
-    return cli.run(arguments)
-
-
-def has_cli() -> bool:
-    """Whether the laptop's commands are here at all: the single file for hosts has none."""
-    from importlib.util import find_spec
-
-    return find_spec("rbridge.cli") is not None
 
 
 def unexpected(error: Exception, arguments: "List[str]") -> int:

@@ -28,8 +28,12 @@ PORTABLE = (
     "__main__.py",
     "archive.py",
     "errors.py",
+    "laptop.py",
+    "mounts.py",
     "paths.py",
+    "private.py",
     "system.py",
+    "tcpowner.py",
     "client/*.py",
     "wire/*.py",
 )

@@ -114,10 +114,11 @@ async def _serve(settings: Config, verbose: int) -> None:
     import trio
 
     from rbridge import paths
+    from rbridge.private import make_private
     from rbridge.server import daemon, log
 
     logs = os.path.join(paths.state_dir(), "log")
-    paths.make_private(logs)
+    make_private(logs)
     file = os.path.join(logs, "daemon.log")
     log.begin(log.to_file(file, settings.limits.log), log.to_stderr(verbose))
     _raise_descriptors()

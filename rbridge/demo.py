@@ -26,6 +26,7 @@ from rbridge.adapters.base import Adapter, Desk, Outcome, Pane, Text
 from rbridge.adapters.command import CommandAdapter
 from rbridge.adapters.process import Running, Start, cannot_start, environment
 from rbridge.errors import NotListening, SaveLost, UsageError
+from rbridge.private import make_private
 from rbridge.server.config import Config
 from rbridge.server.daemon import serve
 
@@ -317,7 +318,7 @@ def _temporary() -> Path:
 
 def _made(path: Path) -> Path:
     """*path* as a directory, with its parents, all of them private."""
-    paths.make_private(str(path))
+    make_private(str(path))
     return path
 
 

@@ -1,4 +1,4 @@
-"""Where things lie, and which places are safe."""
+"""Where things lie."""
 
 from __future__ import annotations
 
@@ -119,77 +119,9 @@ def test_forwarded_sockets_lie_in_a_directory_per_machine(place):
 def test_root_does_not_write_into_a_users_home(place, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     owned = os.stat(place).st_uid
-    monkeypatch.setattr(paths.system, "home_of", lambda uid: "/root-home")
+    monkeypatch.setattr(system, "home_of", lambda uid: "/root-home")
     expected = str(place) if owned == 0 else "/root-home"
     assert paths.home() == expected
     if owned == 0:
         os.chown(place, FOREIGN, FOREIGN)
         assert paths.home() == "/root-home"
-
-
-def test_texts_lie_in_memory_where_there_is_some(place, monkeypatch):
-    monkeypatch.setenv("RBRIDGE_RUNTIME_DIR", str(place / "run"))
-    directory, in_memory = paths.files_dir()
-    assert os.path.isdir(directory)
-    assert mode(directory) == 0o700
-    assert in_memory == system.in_memory(directory)
-    assert directory == paths.files_dir()[0]
-
-
-def test_texts_of_two_runtime_directories_are_apart(place, monkeypatch):
-    monkeypatch.setenv("RBRIDGE_RUNTIME_DIR", str(place / "one"))
-    first, _ = paths.files_dir()
-    monkeypatch.setenv("RBRIDGE_RUNTIME_DIR", str(place / "two"))
-    assert paths.files_dir()[0] != first
-
-
-def test_without_a_memory_file_system_texts_lie_in_the_runtime_directory(place, monkeypatch):
-    monkeypatch.setenv("RBRIDGE_RUNTIME_DIR", str(place / "run"))
-    monkeypatch.setattr(system, "memory_dirs", list)
-    monkeypatch.setattr(system, "in_memory", lambda path: False)
-    assert paths.files_dir() == (str(place / "run/files"), False)
-
-
-@pytest.mark.parametrize("bits", [0o701, 0o710, 0o770, 0o707, 0o755])
-def test_a_directory_open_to_others_is_not_private(place, bits):
-    (place / "d").mkdir()
-    (place / "d").chmod(bits)
-    with pytest.raises(Denied, match=f"mode {bits:04o}"):
-        paths.check_private(str(place / "d"))
-
-
-def test_a_directory_of_another_user_is_not_private(place, foreign):
-    with pytest.raises(Denied, match="belongs to "):
-        paths.check_private(str(place))
-    paths.check_private(str(place), (os.stat(place).st_uid,))
-
-
-def test_a_directory_that_others_can_replace_is_not_private(place):
-    (place / "open").mkdir()
-    (place / "open/d").mkdir(mode=0o700)
-    (place / "open").chmod(0o777)
-    with pytest.raises(Denied, match="can be replaced by others"):
-        paths.check_private(str(place / "open/d"))
-    (place / "open").chmod(0o1777)
-    paths.check_private(str(place / "open/d"))
-
-
-def test_links_and_files_are_not_private_directories(place):
-    (place / "d").mkdir(mode=0o700)
-    (place / "link").symlink_to("d")
-    (place / "file").write_text("")
-    for name, says in (("link", "symbolic link"), ("file", "not a directory")):
-        with pytest.raises(Denied, match=says):
-            paths.check_private(str(place / name))
-    with pytest.raises(FileNotFoundError):
-        paths.check_private(str(place / "none"))
-
-
-def test_making_private_closes_what_others_could_only_look_into(place):
-    (place / "d").mkdir()
-    (place / "d").chmod(0o755)
-    paths.make_private(str(place / "d"))
-    assert mode(place / "d") == 0o700
-    (place / "d").chmod(0o775)
-    with pytest.raises(Denied):
-        paths.make_private(str(place / "d"))

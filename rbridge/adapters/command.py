@@ -116,7 +116,7 @@ class CommandAdapter(Adapter):
             private=place.private,
             environ=environ,
             added=measures.added,
-            title=f"{text.name}@{text.host}",
+            title=f"{text.file.name}@{text.host}",
             keep_focus=text.keep_focus,
         )
         if measures.before:

@@ -23,6 +23,7 @@ from rbridge.errors import clean
 
 RETURN = 1.0  # seconds that a vanished file has to come back: editors replace it in two steps
 QUIET = 0.1  # seconds without a change after which an inexact watch counts a write as complete
+HASHED = 64 << 20  # bytes up to which a text is hashed before its editor starts: 1 GiB takes 0.8 s
 ATTEMPTS = 20  # copies of a file that keeps changing, at most QUIET apart, before we say so
 
 
@@ -41,6 +42,7 @@ class Courier:
         self._editor = editor
         self._serial = itertools.count(1)
         self._known = ""  # digest of what the host has
+        self._laid: tuple[int, ...] = ()  # how a text too large to be hashed was written, as it was laid
         self._offered: Snapshot | None = None  # what the desk got last, whatever became of it
         self._ended = False
         self._complaint = ""
@@ -60,7 +62,11 @@ class Courier:
         """Note what the text is before anybody can change it."""
         if self.text.read_only:
             os.chmod(self.text.file, 0o400)
-        self._known = await trio.to_thread.run_sync(snapshot.digest_of, self.text.file)
+        if self.text.file.stat().st_size > HASHED:
+            self._laid = snapshot.written_of(self.text.file)
+            await trio.lowlevel.checkpoint()
+        else:
+            self._known = await trio.to_thread.run_sync(snapshot.digest_of, self.text.file)
 
     def end(self) -> None:
         """The editor is gone: :meth:`run` takes a last look and returns."""
@@ -90,7 +96,13 @@ class Courier:
 
         Every editor that was tried notices that as it notices a write in place, and none can read half of it.
         """
-        return await trio.to_thread.run_sync(self._replace, new)
+        try:
+            return await trio.to_thread.run_sync(self._replace, new)
+        except OSError as error:
+            self._complain(
+                f"cannot show the host's new text of {self.where} in {self._editor}: {error.strerror}"
+            )
+            return False
 
     async def show(self, state: State, message: str = "") -> None:
         """A window of somebody else's has no place for a state; only a conflict is told."""
@@ -101,17 +113,23 @@ class Courier:
 
     def _replace(self, new: Path) -> bool:
         mine = self._private / f"new-{next(self._serial)}"
-        shutil.copyfile(new, mine)
-        os.chmod(mine, 0o400 if self.text.read_only else stat.S_IMODE(self.text.file.stat().st_mode))
-        digest = snapshot.digest_of(mine)
-        seen = {self._known, self._offered.digest if self._offered else ""}
-        if snapshot.look(self.text.file) or snapshot.digest_of(self.text.file) not in seen:
-            mine.unlink()
-            return False
-        self._known = digest
-        # RACE: a write of the editor between the comparison and the rename is lost from this file; the editor
-        # still shows it, and warns that the file changed under it when it is saved next.
-        os.replace(mine, self.text.file)
+        try:
+            shutil.copyfile(new, mine)
+            digest = snapshot.digest_of(mine)
+            seen = {self._known, self._offered.digest if self._offered else ""}
+            if snapshot.look(self.text.file) or not (
+                snapshot.written_of(self.text.file) == self._laid
+                or snapshot.digest_of(self.text.file) in seen
+            ):
+                return False
+            mode = stat.S_IMODE(os.lstat(self.text.file).st_mode)
+            os.chmod(mine, 0o400 if self.text.read_only else mode)
+            self._known = digest
+            # RACE: a write of the editor between the comparison and the rename is lost from this file; the
+            # editor still shows it, and warns that the file changed under it when it is saved next.
+            os.replace(mine, self.text.file)
+        finally:
+            mine.unlink(missing_ok=True)
         return True
 
     async def _deliver(self, last: bool) -> None:
@@ -125,7 +143,7 @@ class Courier:
             taken.file.unlink(missing_ok=True)
 
     def _is_news(self, taken: Snapshot) -> bool:
-        if taken.digest == self._known:
+        if taken.digest == self._known or taken.written == self._laid:
             return False
         offered = self._offered
         return offered is None or (offered.digest, offered.written) != (taken.digest, taken.written)

@@ -121,7 +121,8 @@ GRAPHICAL = (
 
 TERMINAL = (
     Preset(("nvim",), _vim, guard=guards.vim, terminal=True),
-    Preset(("vim",), _vim, guard=guards.vim, terminal=True, lasting=True, window_options=("-g",)),
+    # -f is for -g: without it the command returns at once, and that would be the end
+    Preset(("vim",), _vim, ("-f",), guard=guards.vim, terminal=True, lasting=True, window_options=("-g",)),
     Preset(("hx", "helix"), _colons(), terminal=True),
     Preset(("micro",), _plus(), guard=guards.micro, terminal=True),
     Preset(("nano",), _plus(","), guard=guards.nano, terminal=True),
@@ -167,12 +168,13 @@ WAIT_OPTIONS = {
 
 
 def preset_of(program: str, *, display: bool) -> Preset | None:
-    """The preset of *program*, a name or a path. A ``vi`` that is Vim is treated as Vim."""
+    """The preset of *program*, a name or a path. A ``vi`` or Debian's ``editor`` is what it leads to."""
     name = os.path.basename(program)
+    if name in ("editor", "vi"):
+        real = os.path.basename(os.path.realpath(program))
+        name = real if name == "editor" or real.startswith(("vim", "nvim")) else name
     if name == "emacs" and display:
         return EMACS_WINDOW
-    if name == "vi" and os.path.basename(os.path.realpath(program)).startswith(("vim", "nvim")):
-        name = "vim"
     if name.startswith("vim."):  # vim.tiny, vim.basic of Debian's alternatives
         name = "vim"
     return next((preset for preset in (*GRAPHICAL, *TERMINAL) if name in preset.names), None)

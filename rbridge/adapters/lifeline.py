@@ -10,6 +10,7 @@ interprets no name: the program's words reach it as separate arguments.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -62,9 +63,9 @@ class Lifeline:
         ours = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             with trio.move_on_after(DEADLINE):
-                await self._hear(b"started\n", b"left ")
-                if b"started\n" not in self._said and self._status(b"left ") == 0:
-                    await self._hear(b"started\n")  # it handed over to another process
+                await self._hear(b"started\n", b"left ", b"ended ")
+                if self._status(b"ended ") is None and self._status(b"left ") == 0:
+                    await self._hear(b"started\n", b"ended ")  # it handed over to another process
         finally:
             os.close(ours)
         if b"started\n" not in self._said:
@@ -74,7 +75,9 @@ class Lifeline:
         """The editor's exit status, negative for a signal; None if its window was closed."""
         await self._hear(b"ended ")
         status = self._status(b"ended ")
-        return 128 - status if status is not None and status > 128 else status
+        if status is not None and 128 < status < 128 + signal.NSIG:  # as a shell reports a signal
+            return 128 - status
+        return status
 
     def last_words(self) -> str:
         """The last line that it wrote as an error, or nothing."""

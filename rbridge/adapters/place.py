@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,5 +55,6 @@ def place_for(text: Text) -> Iterator[Place]:
         yield Place(root.parent, private, cwd)
     finally:
         shutil.rmtree(private, ignore_errors=True)
-        os.chmod(cwd, 0o700)
+        with suppress(FileNotFoundError):  # it belongs to the user, who may have removed it
+            os.chmod(cwd, 0o700)
         shutil.rmtree(cwd, ignore_errors=True)

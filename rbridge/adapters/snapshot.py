@@ -94,6 +94,11 @@ def digest_of(file: Path) -> str:
     return digest.hexdigest()
 
 
+def written_of(file: Path) -> tuple[int, ...]:
+    """What :attr:`Snapshot.written` of a copy taken now would be. Raises OSError."""
+    return _written(os.lstat(file))
+
+
 def look(file: Path) -> str:
     """``""`` for a regular file, ``"gone"``, or what else has the name."""
     try:

@@ -22,6 +22,7 @@ from rbridge.adapters import inotify
 from rbridge.adapters.tasks import beside
 
 POLL = 0.25  # seconds between looks where there is nothing better
+USED_UP = (errno.EMFILE, errno.ENFILE, errno.ENOSPC)  # the user has no inotify instance or watch left
 
 
 class Watch:
@@ -74,6 +75,7 @@ class InotifyWatcher(Watcher):
     """All files through one inotify instance, which exists while there is a file to watch.
 
     There is no task of its own: every block runs a reader, and the one that holds the lock reads for all.
+    A file for which the user has no instance or watch left is polled.
     """
 
     def __init__(self) -> None:
@@ -84,7 +86,14 @@ class InotifyWatcher(Watcher):
     @asynccontextmanager
     async def watching(self, file: Path) -> AsyncIterator[Watch]:
         watch = _SharedWatch(file, self)
-        number = self._add(watch)
+        try:
+            number = self._add(watch)
+        except OSError as error:
+            if error.errno not in USED_UP:
+                raise
+            async with PollingWatcher().watching(file) as polled:
+                yield polled
+            return
         try:
             async with beside(self._read):
                 yield watch
@@ -224,6 +233,5 @@ def best_watcher() -> Watcher:
     try:
         inotify.Inotify().close()
     except OSError as error:
-        used_up = error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOSPC)
-        return PollingWatcher() if used_up else PortableWatcher()
+        return PollingWatcher() if error.errno in USED_UP else PortableWatcher()
     return InotifyWatcher()

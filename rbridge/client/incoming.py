@@ -100,5 +100,5 @@ def take_base(document: "Document") -> None:
             size, sha256 = pieces.digest(source.fd)
             base = stamp.from_digest(document.before, os.fstat(source.fd), size, sha256)
     unknown = base is None and document.before is not None
-    document.target = Target(source.real, UNKNOWN if unknown else base, source.read_only)
+    document.target = Target(source.real, UNKNOWN if unknown else base, source.read_only, source.unprotect)
     source.close()

@@ -7,29 +7,18 @@
 - ``.old``: the bytes of the file that is written in place,
 - ``.json``: the journal of that writing; it exists exactly while the target may be torn.
 
-NODE stands for host, boot and pid namespace, so an entry whose process is gone can be told. ``pending`` is on
-the client's way to the first byte and needs nothing but os.
+NODE stands for host, boot and pid namespace, so an entry whose process is gone can be told.
 """
 
 import os
+
+from rbridge.client import leftovers
 
 MYPY = False
 if MYPY:
     from typing import Any, Dict, Optional
 
 DAY = 24 * 3600.0
-
-
-def pending(state_dir: str) -> bool:
-    """Whether a save is under way or was cut short by a crash: one listdir."""
-    try:
-        return bool(os.listdir(directory(state_dir)))
-    except OSError:
-        return False
-
-
-def directory(state_dir: str) -> str:
-    return os.path.join(state_dir, "saves")
 
 
 def make_directory(path: str) -> str:
@@ -83,7 +72,7 @@ class Journal:
 
         from rbridge.client import pieces
 
-        self.place = os.path.join(directory(state_dir), entry)
+        self.place = os.path.join(leftovers.directory(state_dir), entry)
         part = self.place + ".part"
         self.fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -91,7 +80,7 @@ class Journal:
             pieces.write(self.fd, json.dumps(record).encode("ascii"))
             os.fsync(self.fd)
             os.rename(part, self.place + ".json")
-            pieces.sync_directory(directory(state_dir))
+            pieces.sync_directory(leftovers.directory(state_dir))
             pieces.sync_directory(state_dir)
         except OSError:
             self.close()

@@ -176,8 +176,10 @@ class Search:
         if probe.state in (WAITING, ANSWERED) and probe.endpoint.kind == "unix":
             self.judge(probe, system.peer_uid(probe.sock))
         elif probe.state == ANSWERED:
+            from rbridge import tcpowner
+
             own, other = probe.sock.getsockname(), probe.sock.getpeername()
-            self.judge(probe, system.tcp_peer_uid(own, other))
+            self.judge(probe, tcpowner.tcp_peer_uid(own, other))
         if probe.state == FAILED:
             self.note("{}: {}".format(probe.label, probe.failure))
             if probe.denied:
@@ -250,7 +252,9 @@ class Search:
         return NotListening("nothing was sent: nobody is listening: {}".format(tried), HOW_TO_LISTEN)
 
 
-HOW_TO_LISTEN = "on your laptop run 'rbridge serve' and log in with: ssh -R 52698:127.0.0.1:52698 HOST"
+HOW_TO_LISTEN = (
+    "on your laptop run 'rbridge serve' and log in with: ssh -R 127.0.0.1:52698:127.0.0.1:52698 HOST"
+)
 
 
 def same_laptop(name: str, wanted: str) -> bool:

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 
-from rbridge import system
+from rbridge import mounts
 from rbridge.client import metadata, stamp
 from rbridge.client.plan import Facts, Target
 from rbridge.client.staging import Staging
@@ -131,6 +131,6 @@ def _prepare(facts: Facts, staging: Staging, target: Target) -> "Optional[os.sta
 
 
 def _content(fd: int, st: os.stat_result, base: "Base", real: str) -> Stamp:
-    if isinstance(base, Stamp) and not stamp.needs_hash(base, st, system.on_network(real)):
+    if isinstance(base, Stamp) and not stamp.needs_hash(base, st, mounts.on_network(real)):
         return base
     return stamp.take(fd)

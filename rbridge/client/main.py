@@ -7,7 +7,7 @@ import os
 import sys
 
 from rbridge import __version__, paths
-from rbridge.client import journal, settings, source
+from rbridge.client import leftovers, settings, source
 from rbridge.client.delivery import Delivery
 from rbridge.client.locate import locate
 from rbridge.client.options import parse
@@ -19,11 +19,7 @@ if MYPY:
 
     from rbridge.client.options import Options
     from rbridge.client.probe import Peer
-    from rbridge.client.session import Session
     from rbridge.client.source import Source
-
-SIGINT = 2  # importing signal for two numbers would cost what the whole search does
-EXIT_BY_SIGNAL = 128
 
 
 class Run:
@@ -82,8 +78,11 @@ class Run:
         if not documents:
             return self.code
         from rbridge.client.session import Session
+        from rbridge.client.waiting import serve
 
-        return self.serve(Session(documents, options, self.report, self.say), options)
+        session = Session(documents, options, self.report, self.say)
+        session.code = self.code
+        return serve(session, options)
 
     def add_stdin(self, options: "Options") -> None:
         """Without a path, rmate reads standard input if that is no terminal, or with ``-w``."""
@@ -102,7 +101,7 @@ class Run:
             place = paths.state_dir(create=False)
         except RbridgeError:
             return
-        if journal.pending(place):
+        if leftovers.pending(place):
             from rbridge.client.saver import recover
 
             for line in recover(place):
@@ -139,65 +138,6 @@ class Run:
         words = fallback.command(options)
         if words:
             fallback.run(words, sources, reason, self.report)
-
-    def serve(self, session: "Session", options: "Options") -> int:
-        """Wait for the editor, then go into the background, or with ``-w`` stay until it is closed."""
-        from rbridge.client.session import Interrupted
-
-        session.code = self.code
-        try:
-            session.await_opened()
-        except Interrupted as error:
-            session.goodbye()
-            return EXIT_BY_SIGNAL + error.number
-        if not session.peers:
-            return self.finish(session)
-        if not options.wait:
-            return session.result() if not session.stay_behind() else self.remain(session)
-        try:
-            session.run()
-        except Interrupted as error:
-            return self.interrupted(session, error.number)
-        return self.finish(session)
-
-    def interrupted(self, session: "Session", number: int) -> int:
-        """The wait was cut short: by Ctrl-C or a lost terminal, then the document stays open, or to end."""
-        import signal
-
-        standard_input = any(document.source.stdin for document in session.documents)
-        if number == signal.SIGTERM or standard_input:
-            session.goodbye()
-            if standard_input:
-                session.rescue()
-        elif session.stay_behind():
-            return self.remain(session)
-        return 74 if session.result() == 74 else EXIT_BY_SIGNAL + number
-
-    def remain(self, session: "Session") -> int:
-        """The life of the process that stays behind; never returns to what the parent was doing."""
-        from rbridge.client.session import Interrupted
-
-        code = 70
-        try:
-            try:
-                code = session.run()
-            except Interrupted:
-                session.goodbye()
-                code = session.result()
-        except BaseException as error:  # there is no terminal to show it on
-            session.report("unexpected {}: {}".format(type(error).__name__, error))
-        finally:
-            os._exit(code)
-
-    def finish(self, session: "Session") -> int:
-        """The exit code, after the text of standard input has been written out."""
-        code = session.result()
-        for document in session.documents:
-            if document.source.stdin and document.state != "refused":
-                from rbridge.client import stdin
-
-                stdin.write_out(document.draft.fd if document.draft else document.source.fd)
-        return code
 
 
 def encodable(word: str) -> str:

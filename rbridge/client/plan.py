@@ -29,15 +29,17 @@ class Target:
     """What to save to: *path* as the user named it, and the *base* the edit started from.
 
     *base* is a Stamp, None if the file did not exist, or UNKNOWN. After a save it is the outcome's stamp; to
-    overwrite after a conflict, take the stamp of what the user saw: only that is overwritten then.
+    overwrite after a conflict, take the stamp of what the user saw: only that is overwritten then. With
+    *unprotect* a write-protected file of the user's own is replaced, as with ``:w!`` in vi.
     """
 
-    __slots__ = ("base", "path", "read_only")
+    __slots__ = ("base", "path", "read_only", "unprotect")
 
-    def __init__(self, path: str, base: "Base", read_only: bool = False) -> None:
+    def __init__(self, path: str, base: "Base", read_only: bool = False, unprotect: bool = False) -> None:
         self.path = path
         self.base = base
         self.read_only = read_only
+        self.unprotect = unprotect
 
 
 class Facts:
@@ -116,13 +118,12 @@ class Plan:
         return "Plan({!r}, {!r}, {!r})".format(self.kind, self.reason, self.why)
 
 
-def plan(
-    facts: Facts, base: "Base", size: int, sha256: str, force: bool = False, read_only: bool = False
-) -> Plan:
-    """Decide how a text of *size* and *sha256* that started from *base* gets to where *facts* are. Pure."""
+def plan(facts: Facts, target: Target, size: int, sha256: str, force: bool = False) -> Plan:
+    """Decide how a text of *size* and *sha256* gets to *target*, where *facts* were found. Pure."""
+    base = target.base
     if facts.problem:
         return Plan(REFUSE, "failed", facts.problem)
-    if read_only:
+    if target.read_only:
         return Plan(REFUSE, "read-only", "it was opened read-only")
     if not facts.exists:
         if base is not None and not force:
@@ -145,7 +146,8 @@ def plan(
             return Plan(REFUSE, "conflict", "it was changed meanwhile")
     in_place = facts.must_write_in_place()
     # A protected file of our own may be replaced at the user's word; a running program can be replaced only.
-    replaceable = facts.write_error == errno.ETXTBSY or (force and facts.write_error == errno.EACCES)
+    unprotect = facts.write_error == errno.EACCES and (force or target.unprotect)
+    replaceable = unprotect or facts.write_error == errno.ETXTBSY
     if facts.write_error and (in_place or not replaceable):
         return Plan(REFUSE, *describe(facts.write_error))
     if in_place and facts.now is None:  # there is no backup of what keeps changing

@@ -10,7 +10,7 @@ import os
 import time
 
 from rbridge import system
-from rbridge.client import inplace, journal, kept, pieces
+from rbridge.client import inplace, journal, kept, leftovers, pieces
 from rbridge.errors import clean
 
 MYPY = False
@@ -23,7 +23,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 
 def recover(state_dir: str) -> "List[str]":
     """Clear up below *state_dir*; returns one clean line for each save whose fate the user should know."""
-    where = journal.directory(state_dir)
+    where = leftovers.directory(state_dir)
     told: "List[str]" = []
     try:
         names = sorted(os.listdir(where))

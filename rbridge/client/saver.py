@@ -98,7 +98,7 @@ def _attempt(target: Target, staging: Staging, force: bool) -> Outcome:
     for last in [False] * (LOOKS - 1) + [True]:
         facts = look(target, staging, force)
         try:
-            decision = plan(facts, target.base, staging.size, staging.sha256, force, target.read_only)
+            decision = plan(facts, target, staging.size, staging.sha256, force)
             return carry_out(decision, facts, target, staging, force)
         except inplace.Changed:
             if last:

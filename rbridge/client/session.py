@@ -13,7 +13,8 @@ from time import monotonic
 
 from rbridge import paths
 from rbridge.client import background
-from rbridge.client.delivery import CLOSED, LOST, OPEN, REFUSED, SENT, Document, send_all
+from rbridge.client.delivery import CLOSED, LOST, OPEN, REFUSED, SENT, Document
+from rbridge.client.sending import send_all
 from rbridge.errors import NotListening, ProtocolError, RbridgeError, clean
 from rbridge.wire import codec
 from rbridge.wire.records import NEED_DATA, Body, End, Eof, Record
@@ -129,8 +130,11 @@ class Session:
         return self.result()
 
     def result(self) -> int:
-        """The exit code as things are: 74 if any last save is not on disk, else that of the first failure."""
-        return 74 if any(document.failure for document in self.documents) else self.code
+        """The exit code as things are: 74 if any last save is not on disk, be it that it is still arriving,
+        else that of the first failure.
+        """
+        unsaved = bool(self.saves) or any(document.failure for document in self.documents)
+        return 74 if unsaved else self.code
 
     def loop(self, done: "Callable[[], bool]") -> None:
         """Take events from all connections until *done*, or until the last answer is overdue."""
@@ -211,6 +215,13 @@ class Session:
 
             self.saves[peer] = Incoming(document, record, self.states())
         else:
+            if record.headers.get("unsaved") == "yes":
+                document.failure = "unsaved"
+                self.report(
+                    "{}: closed with a text that did not get here: {} keeps it".format(
+                        document.source.shown, peer.label
+                    )
+                )
             self.close(document)
 
     def document(self, peer: "Peer", record: Record) -> "Optional[Document]":
@@ -375,6 +386,8 @@ def state_dir() -> str:
     try:
         return paths.state_dir()
     except RbridgeError:
+        from rbridge.private import make_private
+
         place = os.path.join(paths.runtime_dir(), "state")
-        paths.make_private(place)
+        make_private(place)
         return place

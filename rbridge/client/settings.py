@@ -7,21 +7,14 @@ goes with a host from an rc file, and so on: rc files < environment < command li
 """
 
 import os
-import stat
 
 from rbridge import paths, system
 from rbridge.client.options import PORT, Options, port_number
-from rbridge.errors import Denied, UsageError
+from rbridge.errors import UsageError
 
 MYPY = False
 if MYPY:
     from typing import Dict, List, Mapping, Tuple
-
-OTHER_SOCKETS = ("editor.sock", "lsp.sock", "control.sock")
-"""Sockets of the daemon that no client has business with."""
-
-MOST_SOCKETS = 16
-"""Sockets of one directory that are looked at; stale ones pile up where nobody removes them."""
 
 
 class Endpoint:
@@ -89,6 +82,8 @@ def endpoints(
         found.append(_unix(usual, "the usual place"))
     if written.get("host") or written.get("port"):
         found.append(_tcp(host, port, where, environ, bool(host)))
+    from rbridge.client.rendezvous import shared_sockets
+
     found += shared_sockets(system.us(environ), notes)
     found.append(_tcp("localhost", PORT, "the usual port", environ, False))
     return _distinct(found), notes
@@ -151,37 +146,3 @@ def _written(environ: "Mapping[str, str]", name: str, notes: "List[str]") -> "Tu
             told.update(values)
             where = shortened(path)
     return told, where
-
-
-def shared_sockets(uids: "Tuple[int, ...]", notes: "List[str]") -> "List[Endpoint]":
-    """The sockets in those of our directories that are safe, the newest of each directory first."""
-    places = [paths.host_socket_dir()] + paths.runtime_candidates()
-    for uid in uids[1:]:  # under sudo: those of who called it
-        home = system.home_of(uid)
-        if home:
-            places.append(os.path.join(home, ".rbridge", paths.node()))
-        places += ["/run/user/{}/rbridge".format(uid), "/dev/shm/rbridge-{}".format(uid)]
-    found: "List[Endpoint]" = []
-    for place in places:
-        try:
-            names = os.listdir(place)
-            paths.tighten(place, uids)
-        except Denied as error:
-            notes.append("{}: passed over".format(error))
-            continue
-        except OSError:
-            continue
-        dated = []
-        for name in names:
-            path = os.path.join(place, name)
-            try:
-                state = os.lstat(path)
-            except OSError:
-                continue
-            if stat.S_ISSOCK(state.st_mode) and name not in OTHER_SOCKETS:
-                dated.append((-state.st_mtime, path))
-        for _, path in sorted(dated)[:MOST_SOCKETS]:
-            endpoint = Endpoint("unix", shortened(place), path=path)
-            endpoint.shared = True
-            found.append(endpoint)
-    return found

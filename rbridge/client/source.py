@@ -8,8 +8,7 @@ import os
 import stat
 from binascii import hexlify
 
-from rbridge.client.options import split_position
-from rbridge.errors import CannotCreate, Denied, NoInput, RbridgeError
+from rbridge.errors import Denied, NoInput, RbridgeError
 from rbridge.wire.limits import BODY
 
 MYPY = False
@@ -25,21 +24,14 @@ LARGE_BINARY = 16 * 1024 * 1024
 BINARY_PROBE = 8 * 1024
 """Bytes looked at for a NUL, as git does."""
 
-KINDS = (
-    (stat.S_ISDIR, "a directory; give the files in it"),
-    (stat.S_ISFIFO, "a pipe; read it with '-'"),
-    (stat.S_ISSOCK, "a socket, not a file"),
-    (stat.S_ISCHR, "a device, not a file"),
-    (stat.S_ISBLK, "a device, not a file"),
-)
-
 
 class Source:
     """One file to open, or a part of it, or standard input.
 
     *path* is what the user typed, without ``:LINE``; *real* is absolute. *fd* is open for reading, -1 for a
     file that does not exist yet. *start* and *size* are bytes; *part* says which lines, "" means the whole.
-    *token* is what the other side calls it: random, so that it says nothing about the path.
+    *token* is what the other side calls it: random, so that it says nothing about the path. *unprotect*: it
+    may be write-protected, and the user wants it written all the same.
     """
 
     __slots__ = (
@@ -58,6 +50,7 @@ class Source:
         "stdin",
         "token",
         "type",
+        "unprotect",
     )
 
     def __init__(self, path: str, real: str, request: "Request") -> None:
@@ -74,6 +67,7 @@ class Source:
         self.mode = -1
         self.part = ""
         self.read_only = False
+        self.unprotect = False
         self.stdin = False
         self.token = hexlify(os.urandom(12)).decode()
 
@@ -108,14 +102,22 @@ def check(request: "Request", options: "Options") -> Source:
     try:
         found = os.stat(path)
     except FileNotFoundError:
-        return _new(source, options)
+        from rbridge.client import newfile
+
+        newfile.check(source, options)
+        return source
     except OSError as error:
+        from rbridge.client.refusal import trouble
+
         raise trouble("open", path, error) from None
-    _regular(path, found)
+    if not stat.S_ISREG(found.st_mode):
+        raise _wrong_kind(path, found)
     try:
         # O_NONBLOCK: what was a file a moment ago may be a pipe by now
         source.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
+        from rbridge.client.refusal import trouble
+
         raise trouble("read", path, error) from None
     try:
         _existing(source, options)
@@ -130,8 +132,12 @@ def _literal(request: "Request") -> str:
     path = request.path
     if not path or "\0" in path:
         raise NoInput("cannot open '{}': that is no name of a file".format(path))
+    if ":" not in path or os.path.lexists(path):
+        return path
+    from rbridge.client.options import split_position
+
     split = split_position(path)
-    if split is None or os.path.lexists(path):
+    if split is None:
         return path
     if not request.line:
         request.line, request.column = split[1], split[2]
@@ -139,37 +145,17 @@ def _literal(request: "Request") -> str:
     return split[0]
 
 
-def _regular(path: str, found: os.stat_result) -> None:
-    for test, words in KINDS:
-        if test(found.st_mode):
-            raise NoInput("cannot open {}: it is {}".format(path, words))
-
-
-def _new(source: Source, options: "Options") -> Source:
-    """A file that does not exist yet: the first save will create it."""
-    path = source.path
-    if source.read_only:
-        raise NoInput("cannot open {}: no such file".format(path))
-    if path.endswith("/"):
-        raise NoInput("cannot open {}: there is no such directory".format(path))
-    # a dangling link: the save creates the file that it points to
-    parent = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(parent):
-        raise CannotCreate("cannot create {}: there is no directory {}".format(path, parent))
-    if not options.force and not accessible(parent, os.W_OK | os.X_OK):
-        raise Denied("cannot create {}: no permission to write in {}".format(path, parent))
-    return source
-
-
 def _existing(source: Source, options: "Options") -> None:
     """Fill in what an open file says of itself, or refuse it."""
     path = source.path
     found = os.fstat(source.fd)
-    _regular(path, found)
+    if not stat.S_ISREG(found.st_mode):
+        raise _wrong_kind(path, found)
     if not (options.force or source.read_only or accessible(path, os.W_OK)):
         raise Denied(
             "cannot open {}: no permission to write it".format(path), "--read-only to read it, --force to try"
         )
+    source.unprotect = options.force
     source.mode = stat.S_IMODE(found.st_mode)
     source.size = found.st_size
     if options.lines is not None:
@@ -177,16 +163,21 @@ def _existing(source: Source, options: "Options") -> None:
 
         source.start, source.size, source.part = excerpt.find(source.fd, path, options.lines)
     if source.size > BODY:
+        from rbridge.client.refusal import human
+
         raise NoInput("cannot open {}: {} is more than can be sent".format(path, human(source.size)))
     if source.size > LARGE_BINARY and not options.large:
         binary = b"\0" in os.pread(source.fd, BINARY_PROBE, source.start)
         if binary or source.size > LARGE:
-            raise NoInput(
-                "not opened: {} is {} of {}".format(
-                    path, human(source.size), "binary data" if binary else "text"
-                ),
-                "--large to open it, --head N or --lines A:B for a part",
-            )
+            from rbridge.client.refusal import too_large
+
+            raise too_large(path, source.size, binary)
+
+
+def _wrong_kind(path: str, found: os.stat_result) -> RbridgeError:
+    from rbridge.client.refusal import wrong_kind
+
+    return wrong_kind(path, found.st_mode)
 
 
 def accessible(path: str, mode: int) -> bool:
@@ -194,19 +185,3 @@ def accessible(path: str, mode: int) -> bool:
     if os.access in os.supports_effective_ids:
         return os.access(path, mode, effective_ids=True)
     return os.access(path, mode)
-
-
-def trouble(action: str, path: str, error: OSError) -> RbridgeError:
-    """What to raise for an OSError: Denied or NoInput, saying which file and why."""
-    words = "cannot {} {}: {}".format(action, path, (error.strerror or str(error)).lower())
-    return Denied(words) if isinstance(error, PermissionError) else NoInput(words)
-
-
-def human(size: int) -> str:
-    """*size* bytes as people say it, in binary units."""
-    number = float(size)
-    for unit in ("bytes", "KiB", "MiB"):
-        if number < 1024:
-            return ("{:.0f} {}" if unit == "bytes" or number >= 10 else "{:.1f} {}").format(number, unit)
-        number /= 1024
-    return "{:.1f} GiB".format(number)

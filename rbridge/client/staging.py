@@ -9,8 +9,8 @@ import errno
 import hashlib
 import os
 
-from rbridge import system
-from rbridge.client import journal, kept, metadata, pieces
+from rbridge import mounts
+from rbridge.client import journal, kept, leftovers, metadata, pieces
 
 MYPY = False
 if MYPY:
@@ -135,9 +135,9 @@ class Staging:
             self._create_beside(os.path.join(directory, tail), entry)  # names are shorter here: eCryptfs
 
     def _create_beside(self, path: str, entry: str) -> None:
-        link = os.path.join(journal.directory(self.state_dir), entry + ".link")
+        link = os.path.join(leftovers.directory(self.state_dir), entry + ".link")
         try:  # first, so that no crash leaves a file that nobody knows of
-            journal.make_directory(journal.directory(self.state_dir))
+            journal.make_directory(leftovers.directory(self.state_dir))
             os.symlink(path, link)
         except OSError:
             link = ""  # then a crash may leave the temporary file: no reason not to save
@@ -150,7 +150,7 @@ class Staging:
         self.file, self._link, self.beside = path, link, True
 
     def _open_state(self) -> None:
-        place = os.path.join(journal.make_directory(journal.directory(self.state_dir)), journal.new_id())
+        place = os.path.join(journal.make_directory(leftovers.directory(self.state_dir)), journal.new_id())
         self.fd = os.open(place + ".new", _FLAGS, 0o600)
         self.file, self._link, self.beside = place + ".new", "", False
 
@@ -158,7 +158,7 @@ class Staging:
         """Best effort: an early "disk full". On NFS the C library would write every block twice."""
         if not self.length or self.length < PREALLOCATE or not hasattr(os, "posix_fallocate"):
             return
-        if system.on_network(os.path.dirname(self.real)):
+        if mounts.on_network(os.path.dirname(self.real)):
             return
         try:
             os.posix_fallocate(self.fd, 0, self.length)

@@ -7,7 +7,7 @@ never given to it, so nothing is left behind however we end.
 import os
 import sys
 
-from rbridge import system
+from rbridge import mounts
 from rbridge.client.source import Source
 from rbridge.errors import CannotCreate
 
@@ -72,7 +72,7 @@ def nameless() -> int:
 
 def _places() -> "List[str]":
     temporary = os.environ.get("TMPDIR", "")
-    roomy = [place for place in system.memory_dirs() if system.free_bytes(place) > 256 * PIECE]
+    roomy = [place for place in mounts.memory_dirs() if mounts.free_bytes(place) > 256 * PIECE]
     return roomy + ([temporary] if temporary.startswith("/") else []) + ["/tmp", "/var/tmp"]
 
 

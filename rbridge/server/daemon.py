@@ -17,10 +17,10 @@ from functools import partial
 
 import trio
 
-from rbridge import __version__, paths, system
+from rbridge import __version__, memory, paths, system
 from rbridge.adapters import presets
 from rbridge.adapters.base import Adapter
-from rbridge.errors import NotListening
+from rbridge.errors import CannotCreate, NotListening
 from rbridge.server import addresses, control, endpoints, listeners
 from rbridge.server.addresses import Address, Tcp
 from rbridge.server.config import DEFAULT_PORT, Config
@@ -104,7 +104,7 @@ async def serve(
         try:
             async with _listening(wanted, runtime, say) as (bound, commands):
                 spelled = [str(listener.address) for listener in bound]
-                record = endpoints.write(runtime, spelled)
+                record = _record(runtime, spelled, say)
                 logger.info("serving on %s with %s", ", ".join(spelled), adapter.name)
                 say(f"files open in {adapter.describe()}; choose another with --editor")
                 try:
@@ -169,7 +169,7 @@ def choose(config: Config) -> Adapter:
 
 def _files(say: Say) -> Files:
     """FILES, without what a killed daemon left there."""
-    root, in_memory = paths.files_dir()
+    root, in_memory = memory.files_dir()
     if not in_memory:
         say(f"no memory file system with room here: until they are closed, texts lie on the disk in {root}")
     files = Files(root, in_memory)
@@ -177,6 +177,15 @@ def _files(say: Say) -> Files:
     if left:
         say(f"wiped {left} open texts that a killed daemon left in {root}")
     return files
+
+
+def _record(runtime: str, spelled: Sequence[str], say: Say) -> str:
+    """Write down where we listen; a full disk is no reason not to serve texts, which lie in memory."""
+    try:
+        return endpoints.write(runtime, spelled)
+    except CannotCreate as error:
+        say(f"{error}: an editor that is started from a menu will not find this daemon")
+        return ""
 
 
 def _origin(listener: Listener, stream: trio.SocketStream) -> str:

@@ -145,7 +145,9 @@ class RefuseOpen:
 
 @dataclass(frozen=True)
 class CloseHost:
-    """Tell the host that the document is closed."""
+    """Tell the host that the document is closed; *unsaved*: a text of it stays on the laptop."""
+
+    unsaved: bool = False
 
 
 Command = Send | Keep | Drop | Answer | Show | EndEditor | Alert | RefuseOpen | CloseHost
@@ -236,6 +238,8 @@ class Document:
     waiting: int | None = None
     unsettled: int | None = None
     """The newest save that the host has not acknowledged and that lies in the spool."""
+    left_behind: bool = False
+    """Whether the editor wrote a text that it never handed over."""
     overtaken: list[int] = field(default_factory=list)
 
     def handle(self, event: Event) -> list[Command]:
@@ -349,7 +353,7 @@ class Document:
         if not isinstance(event, EditorClosed):
             commands.append(EndEditor())
         if self.attached and not isinstance(event, HostClosed):
-            commands.append(CloseHost())
+            commands.append(CloseHost(self.left_behind or self.unsettled is not None))
         return commands
 
     def _give_up(self, message: str) -> list[Command]:

@@ -72,7 +72,6 @@ class Editing:
         self._saves: dict[int, Save] = {}
         self._editor = trio.CancelScope()
         self._ending: doc.Event = doc.EditorClosed()
-        self._cut = False  # the editor did not end by itself: a last text of it may be left
         self._pane: Pane | None = None
         self._announcing = trio.Lock()
         self._spooling = trio.Lock()
@@ -90,9 +89,12 @@ class Editing:
                 self._nursery = nursery
                 await self._edit()
                 await self._settle()
+                # also after an end in good order: there may have been no room for a copy of the last save
+                left = await self._left_behind()
+                self.document.left_behind = left is not None
                 self._feed(self._ending)
-                if self._cut:
-                    await self._rescue()
+                if left is not None:
+                    self._begin(left)  # to the spool: the document is closed
         finally:
             self._nursery = None
             self._leave_nothing()
@@ -136,7 +138,7 @@ class Editing:
 
     def tell(self, message: str) -> None:
         if message != self._told:  # adapters repeat what became of a save
-            named = self.text.name in message
+            named = self.text.name in message or self.text.file.name in message
             self._tools.notifier.tell(message if named else f"{self.name}: {message}")
 
     # The life of the editor
@@ -156,7 +158,6 @@ class Editing:
                 message = f"{self._tools.adapter.name} failed, the log has more"
         if message:
             message = f"cannot edit {self.name}: {message}"
-            self._cut = True
             if self.document.state is State.OPENING:
                 self._ending = doc.Failed(message)
             else:
@@ -181,7 +182,6 @@ class Editing:
 
     def _end(self, why: doc.Event) -> None:
         self._ending = why
-        self._cut = True
         self._start(self._end_editor)
 
     async def _end_editor(self) -> None:
@@ -194,20 +194,20 @@ class Editing:
             for save in list(self._saves.values()):
                 await save.settled.wait()
 
-    async def _rescue(self) -> None:
-        """Keep what the editor wrote and nobody handed over.
+    async def _left_behind(self) -> int | None:
+        """A descriptor of what the editor wrote and nobody handed over, None if there is no such text.
 
-        It goes to the spool and not to the host: the editor may have been in the middle of writing.
+        It is for the spool and not for the host: the editor may have been in the middle of writing.
         """
         try:
             fd = texts.take(self.text.file)
         except OSError:
-            return  # removed, or something else by now: there is no text
+            return None  # removed, or something else by now: there is no text
         same = texts.identity(self.text.file) == self._came
         if same or await trio.to_thread.run_sync(texts.digest, fd) == self._handed:
             os.close(fd)
-        else:
-            self._begin(fd)
+            return None
+        return fd
 
     # Saves
 
@@ -291,14 +291,13 @@ class Editing:
                 self._showing = True
                 self._start(self._show)
         elif isinstance(command, doc.EndEditor):
-            self._cut = True
             self._editor.cancel()
         elif isinstance(command, doc.Alert):
             self._tools.notifier.tell(command.message)
         elif isinstance(command, doc.RefuseOpen):
             self._start(self._say, partial(self._peer.refuse, self.token, command.reason, command.message))
         else:
-            self._start(self._say, partial(self._peer.close, self.token))
+            self._start(self._say, partial(self._peer.close, self.token, unsaved=command.unsaved))
 
     async def _say(self, what: Callable[[], Awaitable[None]]) -> None:
         try:

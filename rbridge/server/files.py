@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rbridge.errors import CannotCreate, RbridgeError, TryAgain
-from rbridge.paths import make_private
+from rbridge.private import make_private
 from rbridge.server.log import logger
 
 if TYPE_CHECKING:
@@ -169,7 +169,11 @@ class Files:
 
     def _lock(self) -> int:
         while True:
-            fd = os.open(self._lock_name(self._mark), _NEW_FILE, 0o600, dir_fd=self._root_fd)
+            try:
+                fd = os.open(self._lock_name(self._mark), _NEW_FILE, 0o600, dir_fd=self._root_fd)
+            except OSError as error:
+                os.close(self._root_fd)
+                raise CannotCreate(f"cannot create a file in {self.root}: {error.strerror}") from error
             fcntl.flock(fd, fcntl.LOCK_EX)
             if os.fstat(fd).st_nlink:
                 return fd

@@ -27,8 +27,12 @@ class Instance:
             self._close()
             who = f"pid {pid}" if pid else "its pid is not known"
             raise TryAgain(f"rbridge is serving already ({who})", "rbridge serve --stop ends it") from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            self._close()
+            raise CannotCreate(f"cannot write {self.path}: {error.strerror}") from error
         return self
 
     def __exit__(

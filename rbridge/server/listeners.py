@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import trio
 
-from rbridge import paths, system
+from rbridge import paths, tcpowner
 from rbridge.errors import CannotCreate, NotListening
 from rbridge.server.addresses import Address, Tcp, Unix
 
@@ -146,7 +146,7 @@ async def holder(address: Tcp) -> Holder:
             with trio.move_on_after(LOOK / 2):
                 greeting = await stream.receive_some(512)
             ends = stream.socket.getsockname(), stream.socket.getpeername()
-            uid = system.tcp_peer_uid(*ends)
+            uid = tcpowner.tcp_peer_uid(*ends)
     words = greeting.lower()
     known = any(word in words for word in (b"rmate", b"sublime text", b"vscode", b"atom"))
     return Holder(None if uid is None else uid == os.geteuid(), known)

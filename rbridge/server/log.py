@@ -12,11 +12,12 @@ import logging.handlers
 import os
 import sys
 import traceback
+from contextlib import suppress
 from io import TextIOWrapper
 from types import TracebackType
 from typing import Union
 
-from rbridge.errors import RbridgeError, clean
+from rbridge.errors import CannotCreate, RbridgeError, clean
 
 FILES = 3  # the current log and the ones before it
 
@@ -36,14 +37,38 @@ class _Formatter(logging.Formatter):
 
 
 class _PrivateFile(logging.handlers.RotatingFileHandler):
+    _failed = False
+
     def _open(self) -> TextIOWrapper:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         return open(os.open(self.baseFilename, flags, 0o600), "a", encoding="utf-8")
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A log that cannot be written, as on a full disk, is said once and holds nothing up."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        if not self._failed:
+            self._failed = True
+            with suppress(OSError):
+                sys.stderr.write(f"rbridge: the log cannot be written: {error.strerror}\n")
+        if self.stream is not None:
+            # with what it could not write; the next record opens the file anew
+            stream, self.stream = self.stream, None
+            with suppress(OSError):
+                stream.close()
+
 
 def to_file(path: str, size: int) -> logging.Handler:
-    """A handler that writes to *path*, begins a new file after *size* bytes and keeps FILES of them."""
-    handler = _PrivateFile(path, maxBytes=size, backupCount=FILES - 1)
+    """A handler that writes to *path*, begins a new file after *size* bytes and keeps FILES of them.
+
+    Raises CannotCreate.
+    """
+    try:
+        handler = _PrivateFile(path, maxBytes=size, backupCount=FILES - 1)
+    except OSError as error:
+        raise CannotCreate(f"cannot write {path}: {error.strerror}") from error
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     return handler
 

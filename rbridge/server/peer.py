@@ -73,9 +73,10 @@ class Peer:
         else:
             await self.close(token)
 
-    async def close(self, token: str) -> None:
-        """Tell the host that the document is closed."""
-        await self._say("close", token=token)
+    async def close(self, token: str, unsaved: bool = False) -> None:
+        """Tell the host that the document is closed, and a link host whether a text of it is left here."""
+        more = {"unsaved": "yes"} if unsaved and self.link else {}
+        await self._say("close", token=token, **more)
 
     async def bye(self, message: str) -> None:
         """Tell a link host that the daemon ends."""

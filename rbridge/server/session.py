@@ -60,6 +60,7 @@ class Session:
         self._consent = consent
         self._host = ""
         self._allowed = peer.ours
+        self._heard = False  # said anything at all
         self._spoke = False  # said its first record
         self._record: Record | None = None  # of which the end is still to come
         self._opening: Opening | None = None
@@ -106,6 +107,7 @@ class Session:
             data = await self._receive()
             if data is None:
                 return
+            self._heard = self._heard or bool(data)
             self.peer.wire.receive_data(data)
             while not isinstance(event := self.peer.wire.next_event(), NeedData):
                 if isinstance(event, Eof):
@@ -128,6 +130,8 @@ class Session:
             logger.warning(
                 "%s: closed: it stopped in the middle of %s", self.peer.origin, self._record.command
             )
+        elif self._heard and not self._spoke:
+            logger.warning("%s: closed: it stopped in the middle of its first header", self.peer.origin)
         elif not self._spoke:
             logger.info("%s: closed: it asked for nothing", self.peer.origin)
         return None

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from rbridge.errors import CannotCreate, RbridgeError, TryAgain
-from rbridge.paths import make_private
+from rbridge.private import make_private
 from rbridge.server.log import logger
 
 ENTRIES = 1000

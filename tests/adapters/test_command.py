@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import stat
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from rbridge.adapters import courier
 from rbridge.adapters.base import Text
 from rbridge.adapters.command import CommandAdapter
 from rbridge.adapters.watch import InotifyWatcher, PollingWatcher, PortableWatcher, Watcher
@@ -150,6 +150,16 @@ class TestInPieces(TestInPlace):
     pattern = "in_pieces"
 
 
+class TestTooLargeToHash(TestInPlace):
+    """A text of which no hash is taken before the editor starts."""
+
+    pattern = "rename_away"
+
+    @pytest.fixture(autouse=True)
+    def unhashed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(courier, "HASHED", -1)
+
+
 class TestWithoutInotify(Conformance):
     """The same through watchfiles, as on macOS."""
 
@@ -168,9 +178,13 @@ class TestWithPolling(Conformance):
             yield made
 
 
-@pytest.fixture(params=["inotify", "watchfiles"])
-async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CommandRig]:
-    watcher = InotifyWatcher() if request.param == "inotify" else PortableWatcher()
+@pytest.fixture(params=["inotify", "watchfiles", "unhashed"])
+async def rig(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[CommandRig]:
+    if request.param == "unhashed":
+        monkeypatch.setattr(courier, "HASHED", -1)
+    watcher = PortableWatcher() if request.param == "watchfiles" else InotifyWatcher()
     async with command_rig(tmp_path, "in_place", watcher) as made:
         yield made
 
@@ -354,33 +368,3 @@ async def test_a_read_only_text_has_mode_0400(rig: CommandRig) -> None:
     text = make_text(rig.files, read_only=True)
     async with editing(rig, text, FakeDesk()):
         assert stat.S_IMODE(text.file.stat().st_mode) == 0o400
-
-
-async def test_200_texts_need_one_inotify_instance(tmp_path: Path) -> None:
-    watcher = InotifyWatcher()
-    files = [make_text(tmp_path / "files", id=f"{count:016x}").file for count in range(200)]
-
-    def instances() -> int:
-        found = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
-        return sum("inotify" in name for name in found)
-
-    before = instances()
-    async with trio.open_nursery() as nursery:
-        ready = []
-
-        async def watch(file: Path, *, task_status: trio.TaskStatus[None]) -> None:
-            async with watcher.watching(file) as seen:
-                task_status.started()
-                await seen.changed()
-                ready.append(file)
-
-        for file in files:
-            await nursery.start(watch, file)
-        assert instances() == before + 1
-        with trio.fail_after(DEADLINE):
-            for file in files:
-                file.write_bytes(b"x")
-            while nursery.child_tasks:
-                await trio.lowlevel.checkpoint()
-    assert sorted(ready) == files
-    assert instances() == before

@@ -56,7 +56,7 @@ def test_a_command_of_the_users(words: list[str], at: tuple[int, int], expected:
         ("gedit", f"gedit --wait +12:5 {FILE}"),
         ("idea", f"idea --wait --line 12 --column 5 {FILE}"),
         ("pycharm", f"pycharm --wait --line 12 --column 5 {FILE}"),
-        ("vim", f"vim +normal! 12Gzv04l {FILE}"),
+        ("vim", f"vim -f +normal! 12Gzv04l {FILE}"),
         ("nvim", f"nvim +normal! 12Gzv04l {FILE}"),
         ("gvim", f"gvim -f +normal! 12Gzv04l {FILE}"),
         ("hx", f"hx {FILE}:12:5"),

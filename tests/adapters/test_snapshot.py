@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rbridge.adapters import snapshot
+from tests.client.saving import disk
 
 
 @pytest.fixture
@@ -58,6 +59,14 @@ def test_a_file_that_is_not_there_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_no_copy(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(bytes(1 << 20))
+    with disk(tmp_path / "small", "size=64k") as small:
+        with pytest.raises(OSError, match="No space left"):
+            snapshot.take(file, small / "copy")
+        assert list(small.iterdir()) == []
+
+
+def test_a_copy_never_goes_over_a_file_that_is_there(file: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         snapshot.take(file, tmp_path / "none" / "copy")
     with pytest.raises(FileExistsError):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import select
 import subprocess
 
 import pytest
 
-from rbridge import __version__
 from tests.client.editors import LINK, PLAIN, Said, Talk
 from tests.harness.environment import stop
 
@@ -33,49 +31,6 @@ def sent(home, editor, rbridge_open):
         return got
 
     return run
-
-
-def test_a_plain_open_in_full(home, sent):
-    home.file("d/train.py", "x = 1\n")
-    (said,) = sent("d/train.py")
-    assert list(said.headers) == ["display-name", "real-path", "data-on-save", "re-activate", "token"]
-    assert said.headers["display-name"] == f"{HOST}:d/train.py"
-    assert said.headers["real-path"] == str(home.path / "d/train.py")
-    assert (said.headers["data-on-save"], said.headers["re-activate"]) == ("yes", "yes")
-    assert said.body == b"x = 1\n"
-
-
-def test_all_that_the_options_add(home, sent):
-    home.file("a", "x")
-    (said,) = sent("-n", "-k", "-m", "my name", "-t", "python", "-l", "5:3", "a")
-    assert said.headers["display-name"] == "my name"
-    assert said.headers["re-activate"] == "no"
-    assert said.headers["new"] == "yes"
-    assert said.headers["file-type"] == "python"
-    assert said.headers["selection"] == "5"
-
-
-@pytest.mark.parametrize(
-    ("greeting", "selection"),
-    [
-        (b"Sublime Text 3 (remote_subl plugin)\n", "5"),
-        (b"VSCode 1\n", "5"),
-        (b"220 mac RMATE TextMate (Darwin 20)\r\n", "5:3-7"),
-        (b"zed-rmate-server 0\n", "5:3-7"),
-    ],
-)
-def test_columns_go_only_to_those_who_understand_them(home, sent, greeting, selection):
-    home.file("a", "x")
-    (said,) = sent("-l", "5:3-7", "a", greeting=greeting)
-    assert said.headers["selection"] == selection
-
-
-def test_textmate_gets_backslashes_escaped(home, sent):
-    home.file("a\\nb", "x")
-    (said,) = sent("a\\nb", greeting=b"220 mac RMATE TextMate (Darwin 20)\r\n")
-    assert said.headers["display-name"] == f"{HOST}:a\\\\nb"
-    (said,) = sent("a\\nb")
-    assert said.headers["display-name"] == f"{HOST}:a\\nb"
 
 
 def test_a_plain_server_gets_one_connection_per_file_and_one_new_window(home, sent):
@@ -153,29 +108,6 @@ def test_a_part_is_sent_read_only_under_its_own_name(home, editor, rbridge_open)
     assert got[0].headers["read-only"] == "yes"
 
 
-def test_what_our_daemon_is_told(home, editor, rbridge_open):
-    home.file("50%\n.py", "x", 0o640)
-    got = []
-
-    def script(talk: Talk) -> None:
-        got.append(talk.record())
-        got.append(talk.record())
-        talk.send(f"opened\ntoken: {got[1].token}\neditor: vim\n\n".encode())
-
-    served = editor(script, home.root / "s", LINK)
-    assert rbridge_open("-k", "-l", "5:3", *served.where, "50%\n.py").code == 0
-    served.result()
-    link, said = got
-    assert (link.headers["version"], link.headers["host"]) == (__version__, HOST)
-    assert link.headers["cwd"] == str(home.path)
-    assert link.headers["pid"].isdigit()
-    assert said.headers["real-path"] == str(home.path) + "/50%25%0A.py"
-    assert said.headers["display-name"] == f"{HOST}:50%25%0A.py"
-    assert (said.headers["selection"], said.headers["mode"]) == ("5:3", "0640")
-    assert (said.headers["keep-focus"], said.headers["re-activate"]) == ("yes", "no")
-    assert "wait" not in said.headers
-
-
 def test_the_header_block_comes_in_one_piece(home, editor, rbridge_open):
     home.file("a", "x" * 3_000_000)
     first = []
@@ -235,30 +167,6 @@ def test_memory_does_not_grow_with_the_file(home, editor, client_command):
     assert peaks["big"] - peaks["small"] < 20 * 1024, peaks
 
 
-def test_a_file_that_shrinks_while_it_is_sent_is_tried_once_more(home, editor, rbridge_open):
-    path = home.file("a", b"x" * 50_000_000)
-    got = []
-
-    def script(talk: Talk) -> None:
-        head = b""
-        while not head.endswith(b"data: 50000000\n") and b"data: 10\n" not in head:
-            data = talk.file.readline()
-            assert data, head
-            head += data
-        if b"data: 10\n" not in head:
-            os.truncate(path, 10)
-            while talk.file.read(1 << 20):
-                pass
-            return
-        got.append(talk.file.read(10))
-
-    served = editor(script)
-    ran = rbridge_open("--large", *served.where, "a")
-    assert ran.code == 0, ran
-    served.result(2)
-    assert got == [b"x" * 10]
-
-
 def test_a_server_that_closes_in_the_middle_is_one_clear_line(home, editor, rbridge_open):
     path = home.file("a", b"x" * 50_000_000)
     served = editor(lambda talk: talk.sock.recv(10))
@@ -267,22 +175,6 @@ def test_a_server_that_closes_in_the_middle_is_one_clear_line(home, editor, rbri
     assert "closed the connection while it was sent" in ran.err
     assert ran.err.count("\n") == 1
     assert path.stat().st_size == 50_000_000
-
-
-def test_a_server_that_stops_reading_is_given_up(home, editor, rbridge_open):
-    home.file("a", b"x" * 50_000_000)
-    done = []
-    served = editor(lambda talk: done.append(talk.sock.recv(10)) or until_gone(talk))
-    ran = rbridge_open("--large", "--timeout", "0.5", *served.where, "a")
-    assert ran.code == 69
-    assert "it took nothing for 0.5 s" in ran.err
-
-
-def until_gone(talk: Talk) -> None:
-    """Read nothing, until the test closes the connection."""
-    poll = select.poll()
-    poll.register(talk.sock, select.POLLHUP)
-    poll.poll(20000)
 
 
 def test_all_that_can_be_opened_are_and_the_first_failure_counts(home, editor, rbridge_open):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbridge.client import inplace, journal
+from rbridge.client import inplace, journal, leftovers
 from rbridge.client.saver import REFUSED, SAVED, UNCERTAIN
 from tests.client import saving
 from tests.client.saving import Place
@@ -96,7 +96,7 @@ def test_when_undoing_fails_too_the_next_start_finishes(
     assert "is half written: the disk reported an error; the next start of rbridge" in outcome.message
     assert Path(outcome.kept).read_bytes() == b"n" * 90_000
     assert path.read_bytes().startswith(b"torn")
-    assert journal.pending(str(place.state))
+    assert leftovers.pending(str(place.state))
 
 
 def test_whoever_writes_at_the_same_time_is_noticed_and_everything_is_kept(

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from rbridge.client import journal
+from rbridge.client import journal, leftovers
 
 RECORD = {
     "real": os.fsdecode(b"/work/\xff.py"),
@@ -29,22 +27,6 @@ def state(tmp_path: Path) -> str:
     return str(tmp_path / "state")
 
 
-def test_nothing_is_pending_where_there_is_nothing(tmp_path: Path, state: str) -> None:
-    assert not journal.pending(str(tmp_path / "none"))
-    assert not journal.pending(state)
-    Path(journal.directory(state), "x").touch()
-    assert journal.pending(state)
-
-
-def test_asking_what_is_pending_imports_next_to_nothing(state: str) -> None:
-    code = (
-        "import sys; before = set(sys.modules); from rbridge.client import journal;"
-        f"journal.pending({state!r}); print(sorted(set(sys.modules) - before))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ast.literal_eval(done.stdout) == ["rbridge", "rbridge.client", "rbridge.client.journal"]
-
-
 def test_directories_are_private(tmp_path: Path) -> None:
     journal.make_directory(str(tmp_path / "state" / "saves"))
     for path in (tmp_path / "state", tmp_path / "state" / "saves"):
@@ -57,7 +39,7 @@ def test_a_record_is_read_back_as_it_was_written(state: str) -> None:
         assert journal.read_record(file.fileno()) == RECORD
     assert os.stat(made.place + ".json").st_mode & 0o777 == 0o600
     made.drop()
-    assert os.listdir(journal.directory(state)) == []
+    assert os.listdir(leftovers.directory(state)) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"real": 1}', b"\xff", b"null", ODD])
@@ -83,7 +65,7 @@ def test_a_record_that_cannot_be_written_leaves_nothing(state: str, monkeypatch:
     monkeypatch.setattr(journal.os, "fsync", fails)
     with pytest.raises(OSError, match="Input/output"):
         journal.Journal(state, journal.new_id(), RECORD)
-    assert os.listdir(journal.directory(state)) == []
+    assert os.listdir(leftovers.directory(state)) == []
 
 
 def test_an_entry_is_dead_when_its_process_is(state: str) -> None:

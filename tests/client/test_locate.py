@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rbridge import tcpowner
 from rbridge.client import locate
 from rbridge.client.options import parse
 from rbridge.client.settings import Endpoint
@@ -197,7 +198,7 @@ def test_on_a_laptop_that_is_not_there(editor, search, home):
 
 def test_a_listener_whose_owner_cannot_be_told(editor, search, monkeypatch):
     served = editor(wait_for_end)
-    monkeypatch.setattr(locate.system, "tcp_peer_uid", lambda own, other: None)
+    monkeypatch.setattr(tcpowner, "tcp_peer_uid", lambda own, other: None)
     endpoint = at(served)
     with pytest.raises(Denied, match="cannot tell who listens there"):
         search(endpoint)
@@ -231,7 +232,7 @@ def test_nobody_listens(home, rbridge_open):
     assert ran.code == 69
     assert ran.err.count("\n") == 1
     assert f"nobody is listening: localhost:{port} (127.0.0.1): connection refused" in ran.err
-    assert "ssh -R 52698:127.0.0.1:52698 HOST" in ran.err
+    assert "ssh -R 127.0.0.1:52698:127.0.0.1:52698 HOST" in ran.err
 
 
 def test_another_users_tcp_listener_is_refused(home, rbridge_open, foreign):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from rbridge.client import journal
+from rbridge.client import leftovers
 from rbridge.client.main import Run, encodable
 from tests.client.editors import LINK, Talk
 
@@ -54,7 +54,7 @@ def test_what_a_crash_left_is_cleared_up_before_a_file_is_read(home, rbridge_ope
     home.file("a", "old")
     subprocess.run([sys.executable, "-c", code], env=home.env, cwd=home.path, check=False)
     assert len(os.listdir(home.path)) == 2
-    assert journal.pending(str(home.state))
+    assert leftovers.pending(str(home.state))
     assert rbridge_open("-s", "/no/such/socket", "a").code == 69
     assert os.listdir(home.path) == ["a"]
 

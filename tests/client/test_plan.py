@@ -16,6 +16,7 @@ from rbridge.client.plan import (
     UNKNOWN,
     Facts,
     Plan,
+    Target,
     describe,
     plan,
 )
@@ -26,9 +27,12 @@ OTHER = Stamp(4, "other", 1, 2, 3, 4, 5)
 NEW = Stamp(3, "new", 1, 2, 3, 4, 5)
 
 
-def decided(base: Any = BASE, force: bool = False, read_only: bool = False, **facts: Any) -> Plan:
+def decided(
+    base: Any = BASE, force: bool = False, read_only: bool = False, unprotect: bool = False, **facts: Any
+) -> Plan:
     facts.setdefault("now", BASE)
-    return plan(Facts("/work/train.py", **facts), base, NEW.size, NEW.sha256, force, read_only)
+    target = Target("/work/train.py", base, read_only, unprotect)
+    return plan(Facts("/work/train.py", **facts), target, NEW.size, NEW.sha256, force)
 
 
 def test_an_unchanged_file_is_replaced() -> None:
@@ -103,6 +107,13 @@ def test_force_replaces_a_protected_file_of_our_own_but_nothing_immutable() -> N
     assert decided(write_error=errno.EACCES, force=True) == Plan(REPLACE)
     assert decided(write_error=errno.EPERM, force=True).reason == "denied"
     assert decided(write_error=errno.EACCES, force=True, ours=False).reason == "denied"
+
+
+def test_a_file_opened_by_force_is_replaced_but_a_conflict_stays_one() -> None:
+    assert decided(write_error=errno.EACCES, unprotect=True) == Plan(REPLACE)
+    assert decided(write_error=errno.EACCES, unprotect=True, ours=False).reason == "denied"
+    assert decided(write_error=errno.EROFS, unprotect=True).reason == "read-only"
+    assert decided(write_error=errno.EACCES, unprotect=True, now=OTHER).reason == "conflict"
 
 
 def test_a_running_program_can_only_be_replaced() -> None:

@@ -68,6 +68,32 @@ def test_rc_files_of_the_home_directory_come_last(home):
     assert rc_paths("subl", {}, here)[-1] == f"{here}/.subl.rc"
 
 
+def test_all_places_that_ruby_bash_and_python_look_at_the_later_ones_winning(monkeypatch):
+    monkeypatch.setattr("os.path.isfile", lambda path: True)
+    everywhere = ["/etc/rmate.rc", "/usr/local/etc/rmate.rc", "/etc/rmate"]
+    assert rc_paths("rmate", {}, "/h") == [*everywhere, "/h/.rmate/rmate.rc", "/h/.rmate.rc"]
+    assert rc_paths("subl", {}, "/h") == [
+        *everywhere,
+        "/etc/subl",
+        "/etc/subl.rc",
+        "/h/.rmate/rmate.rc",
+        "/h/.rmate.rc",
+        "/h/.subl/subl.rc",
+        "/h/.subl.rc",
+    ]
+
+
+@pytest.mark.parametrize(("uid", "read"), [(0, True), (1000, False)])
+def test_under_sudo_the_callers_files_count_too(monkeypatch, uid, read):
+    monkeypatch.setattr("os.path.isfile", lambda path: True)
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    monkeypatch.setattr("rbridge.system.home_of", lambda uid: f"/home/{uid}")
+    found = rc_paths("rmate", {"SUDO_UID": "1000"}, "/root")
+    assert ("/home/1000/.rmate.rc" in found) == read
+    if read:
+        assert found.index("/home/1000/.rmate.rc") > found.index("/root/.rmate.rc")
+
+
 def test_a_file_that_cannot_be_read_is_empty(home):
     assert read_text(os.fspath(home.path / "none")) == ""
     assert read_text(os.fspath(home.path)) == ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rbridge.client import inplace, journal
+from rbridge.client import inplace, journal, leftovers
 from rbridge.client.saver import SAVED, Staging, recover
 from tests.client import saving
 from tests.client.saving import Place, fork, stamp_of
@@ -55,7 +55,7 @@ def interrupted(place: Place, path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
         with monkeypatch.context() as patch:
             patch.setattr(inplace, "overwrite", overwrite)
             dies(lambda: place.save(path, NEW))
-        assert journal.pending(str(place.state))
+        assert leftovers.pending(str(place.state))
 
     return run
 
@@ -237,8 +237,8 @@ def test_a_link_to_anything_else_removes_nothing(place: Place) -> None:
     precious = place.file("precious")
     with subprocess.Popen(["true"]) as process:
         process.wait()
-    journal.make_directory(journal.directory(str(place.state)))
-    link = Path(journal.directory(str(place.state)), f"{journal.node()}-{process.pid}-0badcafe.link")
+    journal.make_directory(leftovers.directory(str(place.state)))
+    link = Path(leftovers.directory(str(place.state)), f"{journal.node()}-{process.pid}-0badcafe.link")
     link.symlink_to(precious)
     recover(str(place.state))
     assert precious.exists()

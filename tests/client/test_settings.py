@@ -87,17 +87,6 @@ def test_auto_is_where_one_came_from(told):
     assert told(RMATE_HOST="auto")[0] == ("localhost:52698", "$RMATE_HOST")
 
 
-def test_sockets_in_our_directories_come_newest_first(told, home, rendezvous, listening):
-    listening(rendezvous / "old.sock", 1)
-    listening(rendezvous / "new.sock", 2)
-    listening(home.runtime / "daemon.sock", 3)
-    listening(home.runtime / "control.sock", 4)
-    (rendezvous / "note.txt").write_text("no socket")
-    found = [label for label, _ in told()]
-    short = "~/.rbridge/" + os.uname().nodename
-    assert found == [f"{short}/new.sock", f"{short}/old.sock", str(home.runtime / "daemon.sock"), USUAL[0]]
-
-
 def test_the_usual_socket_of_ruby_rmate(told, home, listening):
     listening(home.path / ".rmate.socket")
     assert told() == [("~/.rmate.socket", "the usual place"), USUAL]
@@ -107,23 +96,6 @@ def test_an_address_named_twice_is_tried_once(told, rendezvous, listening):
     listening(rendezvous / "a.sock")
     found = told(RBRIDGE_SOCKET=str(rendezvous / "a.sock"))
     assert [origin for _, origin in found] == ["$RBRIDGE_SOCKET", "the usual port"]
-
-
-def test_an_unsafe_directory_is_passed_over_and_named(home, rendezvous, listening, monkeypatch):
-    monkeypatch.setenv("HOME", str(home.path))
-    monkeypatch.setenv("RBRIDGE_RUNTIME_DIR", str(home.runtime))
-    listening(rendezvous / "a.sock")
-    rendezvous.chmod(0o777)
-    found, notes = settings.endpoints(parse(["a"]), {})
-    assert [one.label for one in found] == ["localhost:52698"]
-    assert notes == [f"{rendezvous} can be reached by others (mode 0777): passed over"]
-
-
-def test_a_directory_that_others_may_only_look_into_is_closed_and_used(told, rendezvous, listening):
-    listening(rendezvous / "a.sock")
-    rendezvous.chmod(0o755)
-    assert len(told()) == 2
-    assert rendezvous.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_port_that_is_none_is_refused_from_the_environment_and_noted_from_a_file(told, home):
@@ -139,3 +111,36 @@ def test_only_a_host_that_the_user_chose_is_named(told, home):
     assert not any(one.named for one in found)
     found, _ = settings.endpoints(parse(["-H", "localhost", "a"]), {})
     assert found[0].named
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "variables"),
+    [
+        ("", "", {"RMATE_HOST": "127.0.0.1", "RMATE_PORT": "{port}"}),
+        ("", "", {"RMATE_PORT": "{port}"}),
+        (
+            "",
+            "",
+            {"RMATE_HOST": "auto", "RMATE_PORT": "{port}", "SSH_CONNECTION": "127.0.0.1 5 127.0.0.1 22"},
+        ),
+        (".rmate.rc", "host: 127.0.0.1\nport: {port}\n", {}),
+        (".rmate.rc", "port: 1\n", {"RMATE_PORT": "{port}"}),
+        (".rmate/rmate.rc", "host=127.0.0.1\nport={port}\n", {}),
+        (".rmate.rc", "[NOSECTION]\nhost = 127.0.0.1\nport = {port}\n", {}),
+        (".rmate.rc", "---\nunixsocket: {socket}\n", {}),
+        ("", "", {"RMATE_UNIXSOCKET": "{socket}"}),
+        ("", "", {"RBRIDGE_SOCKET": "{socket}", "RMATE_PORT": "1"}),
+    ],
+)
+def test_a_variable_or_a_file_is_all_that_it_takes(home, editor, client_command, file, text, variables):
+    """As scripts and dot files of rmate's users have it, without an option."""
+    home.file("a.py", "x")
+    unix = "{socket}" in text + "".join(variables.values())
+    served = editor(lambda talk: talk.close(talk.opened().token), home.root / "s" if unix else None)
+    there = {"socket": served.path} if unix else {"port": served.port}
+    if file:
+        home.file(file, text.format(**there))
+    env = {name: value.format(**there) for name, value in variables.items()}
+    ran = home.run([*client_command, "open", "-w", "a.py"], env=env)
+    assert ran.code == 0, ran
+    served.result()

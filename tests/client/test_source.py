@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import pytest
 
 from rbridge.client import source
 from rbridge.client.options import parse
-from rbridge.errors import NoInput, RbridgeError
+from rbridge.errors import NoInput
 
 
 @pytest.fixture
@@ -72,56 +69,6 @@ def test_an_option_outdoes_the_line_behind_the_path(check, home):
     assert check("-l", "3", "a.py:12").line == 3
 
 
-def make_socket(path: str) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(path)
-
-
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (os.mkdir, "cannot open x: it is a directory"),
-        (os.mkfifo, "cannot open x: it is a pipe"),
-        (make_socket, "cannot open x: it is a socket"),
-        (lambda path: os.symlink("/dev/null", path), "cannot open x: it is a device"),
-        (lambda path: os.symlink(path, path), "cannot open x: too many levels of symbolic links"),
-    ],
-)
-def test_what_is_no_file_is_refused_with_its_own_words(check, make, says):
-    make("x")
-    with pytest.raises(NoInput) as caught:
-        check("x")
-    assert str(caught.value).startswith(says)
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "says"),
-    [
-        (["none/a.py"], 73, "there is no directory"),
-        (["new/"], 66, "no such directory"),
-        (["a.py/b"], 66, "not a directory"),
-        ([""], 66, "no name of a file"),
-        (["a\0b"], 66, "no name of a file"),
-        (["-r", "new.py"], 66, "no such file"),
-        (["--head", "3", "new.py"], 66, "no such file"),
-        (["x" * 300], 66, "file name too long"),
-    ],
-)
-def test_what_cannot_be_there(check, home, words, code, says):
-    home.file("a.py")
-    with pytest.raises(RbridgeError, match=says) as caught:
-        check(*words)
-    assert caught.value.exit_code == code
-
-
-def test_a_dangling_link_is_a_new_file_where_it_points(check, home):
-    (home.path / "link").symlink_to("target.py")
-    assert check("link").fd == -1
-    (home.path / "bad").symlink_to("none/target.py")
-    with pytest.raises(RbridgeError, match="there is no directory"):
-        check("bad")
-
-
 def big(path, size: int, content: bytes = b"") -> None:
     """A sparse file."""
     with open(path, "wb") as file:
@@ -173,14 +120,6 @@ def test_a_directory_that_is_gone(check, home, monkeypatch):
         check("a.py")
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (20480, "20 KiB"), (3 << 30, "3.0 GiB")],
-)
-def test_sizes_as_people_say_them(size, text):
-    assert source.human(size) == text
-
-
 # What root may do is no test of permissions: these run as a process without root's powers.
 
 
@@ -200,11 +139,3 @@ def test_a_file_that_cannot_be_written(home, rbridge_open, powerless, editor, wo
     else:
         assert ran.code == 77
         assert "no permission to write it (--read-only to read it, --force to try)" in ran.err
-
-
-def test_a_new_file_in_a_directory_that_cannot_be_written(home, rbridge_open, powerless):
-    (home.path / "d").mkdir()
-    (home.path / "d").chmod(0o500)
-    ran = rbridge_open("d/a.py", before=powerless)
-    assert ran.code == 77
-    assert "cannot create d/a.py: no permission to write in" in ran.err

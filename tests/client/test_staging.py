@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rbridge.client import journal, saver, staging
+from rbridge.client import leftovers, saver, staging
 from rbridge.client.saver import REFUSED, Target
 from rbridge.client.staging import Staging
 from tests.client import saving
@@ -27,7 +27,7 @@ def test_a_text_lies_hidden_and_private_beside_its_target(place: Place) -> None:
         made.write(piece)
     made.finish()
     assert (made.size, made.sha256, made.complete) == (4, hashlib.sha256(b"text").hexdigest(), True)
-    assert journal.pending(str(place.state))
+    assert leftovers.pending(str(place.state))
     made.abort()
     made.abort()
     assert place.litter() == []

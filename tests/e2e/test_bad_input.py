@@ -1,4 +1,4 @@
-"""What peers, servers, editors and users do wrong, against the real daemon and the real client.
+"""What hosts and users do wrong, against the real daemon and the real client.
 
 Each time: one clear line for whoever has to know, the right exit code, and nothing lost.
 """
@@ -12,37 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.editors import LINK, Talk
-from tests.client.editors import Editor as Server
 from tests.compat.editor import Editor
+from tests.e2e.bad import OLD, client, one_line, texts, warnings
 from tests.harness.daemon import Daemon
-from tests.harness.environment import Home, Ran, rbridge
-from tests.harness.wait import DEADLINE, free_port, until
+from tests.harness.environment import Home, rbridge
+from tests.harness.wait import DEADLINE, until
 
 HURRY = "[limits]\nhandshake = 0.5\nstall = 0.5\n"
-OLD = b"the old text\n"
-
-
-def client(daemon: Daemon, *words: str) -> list[str]:
-    return rbridge("open", "--socket", str(daemon.socket), *words)
-
-
-def texts(home: Home) -> list[Path]:
-    """The remote texts that lie in FILES."""
-    found = (home.runtime / "files").rglob("*")
-    return [path for path in found if path.is_file() and not path.name.startswith(".")]
-
-
-def warnings(daemon: Daemon) -> list[str]:
-    """What the daemon told its user since it was ready."""
-    return [line for line in daemon.err.splitlines() if "files open in" not in line]
-
-
-def one_line(text: str) -> str:
-    """Check that *text* is one line of printable characters."""
-    assert text.endswith("\n"), text
-    assert text[:-1].isprintable(), text
-    return text[:-1]
 
 
 class Raw:
@@ -67,11 +43,6 @@ class Raw:
     def close(self) -> None:
         self.file.close()
         self.sock.close()
-
-
-@pytest.fixture
-def editor(home: Home) -> Editor:
-    return Editor(home)
 
 
 @pytest.fixture
@@ -103,9 +74,6 @@ def serves_on(home: Home, daemon: Daemon, editor: Editor) -> None:
     assert process.communicate(timeout=DEADLINE)[1].count(b"\n") == 1
     assert process.returncode == 0
     assert file.read_bytes() == b"new\n"
-
-
-# Peers of the daemon
 
 
 OPEN = b"open\ndisplay-name: gpu1:a.py\nreal-path: /home/me/a.py\ntoken: t1\n"
@@ -230,163 +198,6 @@ def test_a_file_of_any_name_goes_there_and_back(
     assert ": open in " in one_line(err.decode())
     with open(path, "rb") as file:
         assert file.read() == b"new\n"
-
-
-# Servers of the client
-
-
-def silent(talk: Talk) -> None:
-    talk.file.read()
-
-
-def hang_up(talk: Talk) -> None:
-    talk.hang_up()
-
-
-def other_file(talk: Talk) -> None:
-    talk.linked()
-    talk.save("0" * 24, b"evil", 1)
-    talk.gone()
-
-
-def negative(talk: Talk) -> None:
-    (said,) = talk.linked()
-    talk.send(f"save\ntoken: {said.token}\nsave: 1\ndata: -5\n".encode())
-    talk.gone()
-
-
-def endless(talk: Talk) -> None:
-    (said,) = talk.linked()
-    talk.send(f"save\ntoken: {said.token}\nx: ".encode() + b"y" * 100_000)
-    talk.gone()
-
-
-def huge(talk: Talk) -> None:
-    (said,) = talk.linked()
-    talk.send(f"save\ntoken: {said.token}\nsave: 1\ndata: 1000000000000\n".encode())
-    talk.gone()
-
-
-def half_a_header(talk: Talk) -> None:
-    (said,) = talk.linked()
-    talk.send(f"save\ntoken: {said.token}".encode())
-    talk.hang_up()
-
-
-def half_a_save(talk: Talk) -> None:
-    (said,) = talk.linked()
-    talk.send(f"save\ntoken: {said.token}\nsave: 1\ndata: 100\n0123456789".encode())
-    talk.hang_up()
-
-
-@pytest.mark.parametrize(
-    ("greeting", "script", "code", "says"),
-    [
-        (LINK, silent, 69, "did not answer within 1 s, so it is closed again (the file is unchanged)"),
-        (b"", silent, 69, "it accepted the connection but said nothing within 1 s"),
-        (b"", hang_up, 69, "nothing was sent"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", silent, 69, "nothing was sent"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", hang_up, 69, "nothing was sent"),
-        (b"\x15\x03\x01\x00\x02\x02\x50", silent, 69, "nothing was sent"),
-        (b"x" * 20_000, silent, 69, "nothing was sent"),
-        (LINK, other_file, 65, "named a file that was never opened: nothing was written"),
-        (LINK, negative, 65, "makes no sense"),
-        (LINK, endless, 65, "makes no sense"),
-        (LINK, huge, 65, "makes no sense"),
-        (LINK, half_a_header, 74, "lost before it was closed; what was saved is on disk"),
-        (LINK, half_a_save, 74, "cannot save train.py: the connection was lost in the middle (the file is"),
-    ],
-)
-def test_a_server_that_fails_leaves_the_file_alone(
-    home: Home, greeting: bytes, script: Callable[[Talk], None], code: int, says: str
-) -> None:
-    home.file("work/train.py", OLD)
-    server = Server(script, greeting=greeting)
-    try:
-        ran = home.run(
-            rbridge("open", "-w", "--timeout", "1", *server.where, "train.py"), cwd=home.path / "work"
-        )
-    finally:
-        server.close()
-    assert ran.code == code, ran
-    told = [line for line in ran.err.splitlines() if ": open in vim" not in line]
-    assert says in told[0]
-    assert all(line.isprintable() and line.startswith("rbridge: ") for line in told)
-    assert len(told) <= (2 if script is half_a_save else 1), told
-    assert (home.path / "work/train.py").read_bytes() == OLD
-    assert os.listdir(home.path / "work") == ["train.py"]
-
-
-def test_nobody_listens(home: Home) -> None:
-    home.file("train.py", OLD)
-    ran = home.run(rbridge("open", "-p", str(free_port()), "train.py"))
-    assert ran.code == 69
-    assert "connection refused" in one_line(ran.err)
-    assert "rbridge serve" in ran.err
-
-
-def test_something_else_has_the_port_that_the_daemon_was_told(
-    home: Home, daemon: Callable[..., Daemon]
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        ran = daemon(editor="true", listen=[f"127.0.0.1:{port}"], ready=False).wait()
-    assert ran.code == 69
-    assert f"127.0.0.1:{port}: another program listens there" in one_line(ran.err)
-
-
-# Editors
-
-
-def opened_with(home: Home, daemon: Daemon, *words: str) -> Ran:
-    home.file("work/train.py", OLD)
-    return home.run(client(daemon, "-w", *words, "train.py"), cwd=home.path / "work")
-
-
-def test_an_editor_that_does_not_exist_is_said_at_the_start(
-    home: Home, daemon: Callable[..., Daemon]
-) -> None:
-    ran = daemon(editor="no-such-editor --wait", ready=False).wait()
-    assert ran.code == 64
-    assert "no-such-editor" in one_line(ran.err)
-
-
-def test_an_editor_that_is_gone_is_said_on_both_sides(home: Home, daemon: Callable[..., Daemon]) -> None:
-    script = home.script("bin/an-editor", "#!/bin/sh\n")
-    running = daemon(editor=str(script))
-    script.unlink()
-    ran = opened_with(home, running)
-    assert ran.code == 69
-    assert f"cannot start an-editor: there is no program '{script}'" in one_line(ran.err)
-    (line,) = warnings(running)
-    assert "cannot start an-editor" in line
-    assert (home.path / "work/train.py").read_bytes() == OLD
-    assert texts(home) == []
-
-
-@pytest.mark.parametrize(
-    ("script", "text", "says"),
-    [
-        ("kill -9 $$", OLD, "was ended by signal 9"),
-        ("echo 'no display' >&2; exit 3", OLD, "ended with status 3: no display"),
-        ('echo saved > "$1"; kill -9 $$', b"saved\n", "was ended by signal 9"),
-        ('rm "$1"', OLD, "deleted"),
-        ('rm "$1"; mkdir "$1"; touch "$1/x"', OLD, "a directory"),
-        ('rm "$1"; mkfifo "$1"', OLD, "a fifo"),
-        ('rm "$1"; ln -s /etc/hostname "$1"', OLD, "a symbolic link"),
-    ],
-)
-def test_an_editor_that_fails_loses_nothing(
-    home: Home, daemon: Callable[..., Daemon], script: str, text: bytes, says: str
-) -> None:
-    running = daemon(editor=str(home.script("bin/an-editor", f"#!/bin/sh\n{script}\n")))
-    ran = opened_with(home, running)
-    assert ran.code == 0, ran
-    (line,) = until(lambda: warnings(running))
-    assert says in line
-    assert "train.py" in line
-    assert (home.path / "work/train.py").read_bytes() == text
-    assert texts(home) == []
 
 
 # What users give

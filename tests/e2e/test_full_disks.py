@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +18,6 @@ from tests.harness.wait import DEADLINE, until
 
 OLD = b"the old text\n"
 LONG = b"0123456789abcde\n" * 200_000  # 3.2 MB
-
-
-@pytest.fixture
-def editor(home: Home) -> Editor:
-    return Editor(home)
 
 
 def start(home: Home, socket: Path, file: Path) -> subprocess.Popen[bytes]:
@@ -87,6 +83,33 @@ def test_on_the_laptop_what_has_no_room_is_refused_and_the_rest_opens(home: Home
     assert other.read_bytes() == b"new\n"
 
 
+def test_on_the_laptop_a_full_home_directory_stops_neither_the_daemon_nor_a_save(
+    home: Home, editor: Editor
+) -> None:
+    file = home.file("train.py", OLD)
+    with disk(home.state, "size=4k,mode=700") as state:
+        (state / "fill").write_bytes(b"x" * 4096)
+        daemon = Daemon(home, editor=editor.spec)
+        process = start(home, daemon.socket, file)
+        opened = editor.wait_open()
+        opened.write(b"new\n")
+        opened.quit()
+        assert ended(process) == (0, [])
+        daemon.stop()
+    said = [line for line in daemon.err.splitlines() if "files open in" not in line]
+    assert len(said) == 2
+    assert all("No space left on device" in line and line.startswith("rbridge: ") for line in said)
+    assert file.read_bytes() == b"new\n"
+
+
+def test_on_the_laptop_a_full_runtime_directory_is_one_line(home: Home) -> None:
+    with disk(home.runtime, "size=4k,mode=700") as runtime:
+        (runtime / "fill").write_bytes(b"x" * 4096)
+        ran = home.run(rbridge("serve", "--editor", "true"))
+    assert ran.code == 73
+    assert ran.err == f"rbridge: cannot write {runtime}/daemon.lock: No space left on device\n"
+
+
 @pytest.mark.parametrize("way", ["in place", "by another file"])
 def test_on_the_laptop_an_editor_that_cannot_write_all_of_it_overwrites_nothing(
     home: Home, editor: Editor, way: str
@@ -101,6 +124,26 @@ def test_on_the_laptop_an_editor_that_cannot_write_all_of_it_overwrites_nothing(
         ended(process)
         if way == "in place":
             assert "train.py" in daemon.err
+    assert file.read_bytes() == OLD
+
+
+def test_on_the_laptop_a_text_that_cannot_be_handed_over_is_kept_when_the_editor_ends(
+    home: Home, editor: Editor
+) -> None:
+    file = home.file("train.py", OLD)
+    with small_laptop(home, editor, "256k") as daemon:
+        process = start(home, daemon.socket, file)
+        opened = editor.wait_open()
+        room = os.statvfs(home.runtime)
+        # What is left takes the text, but not the copy of it that would be sent.
+        (home.runtime / "fill").write_bytes(b"x" * (room.f_bavail - 4) * room.f_frsize)
+        opened.write(LONG[: 3 * room.f_frsize])
+        opened.quit()
+        ended(process)
+        said = [line for line in daemon.err.splitlines() if "train.py" in line]
+        assert "No space left on device; nothing was sent" in said[0]
+        (where,) = kept(home, LONG[: 3 * room.f_frsize])
+        assert said[1].endswith(f"the text is kept at {where}")
     assert file.read_bytes() == OLD
 
 

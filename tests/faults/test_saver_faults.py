@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rbridge.client import journal, saver
+from rbridge.client import leftovers, saver
 from tests.faults.strace import Fault, Rig, Run
 
 KILLED_AT = [
@@ -154,7 +154,7 @@ def check(case: Case, run: Run, fault: object) -> None:
     told = saver.recover(str(case.state))
     there = text_of(case.path)
     assert there in (case.old, case.new), f"{fault}: torn after recovery: {told}"
-    assert not journal.pending(str(case.state)), f"{fault}: {list(case.state.glob('saves/*'))}"
+    assert not leftovers.pending(str(case.state)), f"{fault}: {list(case.state.glob('saves/*'))}"
     said = run.answer["message"] if run.answer is not None else ""
     names = sorted(name for name in case.path.parent.iterdir() if f"before is {name}" not in said)
     expected = sorted({*case.names, case.path} if there is not None else case.names)

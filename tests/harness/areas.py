@@ -56,7 +56,7 @@ AREAS = {
     for area in (
         Area("unit", BASE, 12),
         Area("compat", BASE, 8),
-        Area("e2e", (*BASE, *SSH), 12),
+        Area("e2e", (*BASE, *SSH, "vim-nox"), 12),
         Area("faults", (*BASE, *SSH, "strace", "vim-nox"), 12),
         Area("editors", (*BASE, "emacs-nox", "kakoune", "micro", "nano", "vim-nox", "xterm", "xvfb"), 12),
         Area("lsp", (*BASE, *SSH), 12),

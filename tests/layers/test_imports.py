@@ -54,13 +54,20 @@ MAY = {
     "rbridge.errors": (),
     "rbridge.wire": ("rbridge.errors", "rbridge.wire"),
     "rbridge.system": ("rbridge.errors",),
-    "rbridge.paths": ("rbridge.errors", "rbridge.system"),
+    "rbridge.mounts": (),
+    "rbridge.tcpowner": (),
+    "rbridge.private": ("rbridge.errors", "rbridge.system"),
+    "rbridge.paths": ("rbridge.errors", "rbridge.private", "rbridge.system"),
+    "rbridge.memory": ("rbridge.errors", "rbridge.mounts", "rbridge.paths", "rbridge.private"),
     "rbridge.client": (
         "rbridge",
         "rbridge.client",
         "rbridge.errors",
+        "rbridge.mounts",
         "rbridge.paths",
+        "rbridge.private",
         "rbridge.system",
+        "rbridge.tcpowner",
         "rbridge.wire",
     ),
     "rbridge.adapters": (
@@ -76,16 +83,19 @@ MAY = {
         "rbridge",
         "rbridge.adapters",
         "rbridge.errors",
+        "rbridge.memory",
         "rbridge.paths",
+        "rbridge.private",
         "rbridge.server",
         "rbridge.system",
+        "rbridge.tcpowner",
         "rbridge.wire",
         # fmt: on
     ),
 }
 
 # The way from the entry to what the host does not have: taken only for the laptop's commands.
-FROM_PORTABLE = {("rbridge.__main__", "rbridge.cli"), ("rbridge.__main__", "rbridge.lsp.relay")}
+FROM_PORTABLE = {("rbridge.laptop", "rbridge.cli"), ("rbridge.__main__", "rbridge.lsp.relay")}
 
 
 def pure_modules():

@@ -1,6 +1,16 @@
-"""What the single-file client imports before its first byte is on the wire: all of it is compiled first."""
+"""What the single-file client imports before its first byte is on the wire: all of it is compiled first.
 
+The design's goal is 20 KB of source, which is not reached. CODE, the bytes without comments and docstrings,
+says what compiling costs: a file without them was no faster. Of what is left the protocol's tables, buffer
+and connection are 16 %, the search for the listener 14 %, the command line 12 %, the sending 10 %, the
+protocol's spelling 8 %. Each still holds rare cases (names that have to be looked up, errors, options) that
+could be imported when they occur; the tables are what keeps us from sending nonsense.
+"""
+
+import ast
+import io
 import sys
+import tokenize
 
 from rbridge import build
 from tests.layers.imports import ROOT
@@ -34,7 +44,9 @@ COSTLY = {
     "weakref",
     # fmt: on
 }
-BUDGET = 135_000  # bytes of our source; whoever makes it smaller lowers this too
+# Bytes; whoever makes it smaller lowers these too.
+SOURCE = 110_000  # as it lies in the repository
+CODE = 79_000  # without comments, docstrings and blank lines
 
 # A plain server in a thread of the client's own process, and a finder that finds nothing but asks, at each
 # import, whether the client has sent anything yet: on loopback what was sent can be read at once.
@@ -85,14 +97,37 @@ def imported_early(home, single):
     return home.run(words).ok().out.split()
 
 
+def code_bytes(text):
+    """How many bytes of *text* are neither comment nor docstring nor blank line."""
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] = lines[token.start[0] - 1][: token.start[1]]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    return sum(len(line.rstrip().encode()) + 1 for line in lines if line.strip())
+
+
+def test_comments_and_docstrings_are_not_counted_as_code():
+    assert code_bytes('"""Doc,\nlong."""\n\n# why\nx = 1  # because\n') == len("x = 1\n")
+
+
 def test_little_is_compiled_before_the_first_byte(home, builds, proof):
     early = imported_early(home, builds.file)
     assert "rbridge.client.main" in early
     assert not COSTLY & set(early)
     ours = [name for name in early if name.split(".")[0] == "rbridge"]
     files = [ROOT.joinpath(*name.split(".")) for name in ours]
-    sizes = [
-        (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).stat().st_size for path in files
+    texts = [
+        (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text() for path in files
     ]
-    proof(f"the single file compiles {sum(sizes):,} bytes in {len(ours)} modules before its first byte")
-    assert sum(sizes) <= BUDGET, dict(zip(ours, sizes, strict=True))
+    source = sum(len(text.encode()) for text in texts)
+    sizes = dict(zip(ours, map(code_bytes, texts), strict=True))
+    code = sum(sizes.values())
+    proof(
+        f"the single file compiles {source:,} bytes of source, {code:,} of them code,"
+        f" in {len(ours)} modules before its first byte"
+    )
+    assert source <= SOURCE, sizes
+    assert code <= CODE, sizes

@@ -6,8 +6,9 @@ from functools import partial
 import pytest
 import trio
 
-from rbridge import paths
+from rbridge import memory
 from rbridge.errors import NotListening, TryAgain, UsageError
+from rbridge.private import make_private
 from rbridge.server import control, daemon
 from rbridge.server.config import Config, Limits
 from tests.server.conftest import Editor, connected
@@ -35,7 +36,7 @@ class Served:
         return next(one for one in self.addresses if one.startswith("unix:"))
 
     def texts(self):
-        return [name for name in os.listdir(paths.files_dir()[0]) if not name.startswith(".")]
+        return [name for name in os.listdir(memory.files_dir()[0]) if not name.startswith(".")]
 
 
 @pytest.fixture
@@ -199,7 +200,7 @@ async def test_consent_is_given_through_the_control_socket(serving):
 
 
 async def test_what_a_killed_daemon_left_is_wiped_and_said(serving):
-    root, _ = paths.files_dir()
+    root, _ = memory.files_dir()
     os.mkdir(os.path.join(root, "0" * 24))
     async with serving() as served:
         assert served.texts() == []
@@ -210,10 +211,10 @@ async def test_no_memory_file_system_is_said(serving, monkeypatch, directories):
     place = directories / "run" / "files"
 
     def on_disk():
-        paths.make_private(str(place))
+        make_private(str(place))
         return str(place), False
 
-    monkeypatch.setattr(daemon.paths, "files_dir", on_disk)
+    monkeypatch.setattr(daemon.memory, "files_dir", on_disk)
     async with serving() as served:
         assert any("texts lie on the disk" in line and str(place) in line for line in served.lines)
         async with connected(served.unix) as host:

@@ -160,7 +160,7 @@ CONVERSATIONS = {
         (Opened(), ..., State.CLEAN),
         (Saved(1), ..., State.SAVING),
         (Saved(2), [], State.SAVING),
-        (Stopping(), [Keep(2, Result.KEPT, CLOSED, (1,)), EndEditor(), CloseHost()], State.CLOSED),
+        (Stopping(), [Keep(2, Result.KEPT, CLOSED, (1,)), EndEditor(), CloseHost(True)], State.CLOSED),
         (Delivered(1), [], State.CLOSED),
     ],
     "the daemon stops while the editor starts": [

@@ -78,6 +78,34 @@ async def test_refused_is_told_kept_and_erased_when_the_next_save_lands(laptop, 
     await laptop.until(lambda: laptop.kept() == [])
 
 
+async def test_the_host_hears_that_a_refused_text_stays_on_the_laptop(laptop, document, nursery):
+    host, edit = document
+    save = Saving(nursery, edit, b"new")
+    assert (await host.hear())[0] == "save"
+    await host.say("refused", token="t", save="1", reason="conflict", message="cannot save")
+    await save.result(laptop)
+    edit.close()
+    assert (await host.hear())[:2] == ("close", {"token": "t", "unsaved": "yes"})
+
+
+async def test_the_host_hears_that_a_text_was_never_handed_over(laptop, document):
+    host, edit = document
+    edit.text.file.write_bytes(b"just written")
+    edit.close()
+    assert (await host.hear())[:2] == ("close", {"token": "t", "unsaved": "yes"})
+    await laptop.until(lambda: laptop.kept() == [b"just written"])
+
+
+async def test_a_close_after_a_good_save_says_nothing_more(laptop, document, nursery):
+    host, edit = document
+    save = Saving(nursery, edit, b"new")
+    assert (await host.hear())[0] == "save"
+    await host.say("saved", token="t", save="1")
+    await save.result(laptop)
+    edit.close()
+    assert (await host.hear())[:2] == ("close", {"token": "t"})
+
+
 async def test_a_host_that_wrote_something_else_is_not_believed(laptop, document, nursery):
     host, edit = document
     save = Saving(nursery, edit, b"new")
@@ -228,6 +256,18 @@ async def test_stopping_keeps_what_the_editor_wrote_and_nobody_handed_over(lapto
     edit.text.file.write_bytes(b"just written")
     await laptop.documents.stop()
     assert laptop.kept() == [b"just written"]
+
+
+async def test_closing_keeps_what_the_editor_wrote_and_nobody_could_hand_over(laptop, document):
+    host, edit = document
+    edit.text.file.write_bytes(b"there was no room for a copy")
+    edit.close()
+    assert (await host.hear())[0] == "close"
+    await laptop.until(lambda: laptop.texts() == [])
+    assert laptop.kept() == [b"there was no room for a copy"]
+    (line,) = laptop.said.lines
+    (entry,) = laptop.spool.entries()
+    assert line.endswith(f"the text is kept at {entry.file}")
 
 
 async def test_stopping_keeps_nothing_of_an_untouched_text(laptop, document):

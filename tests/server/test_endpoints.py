@@ -2,7 +2,11 @@ import json
 import os
 import stat
 
+import pytest
+
+from rbridge.errors import CannotCreate
 from rbridge.server import endpoints
+from tests.client.saving import disk
 
 
 def test_written_for_us_alone_and_removed(directories):
@@ -32,3 +36,11 @@ def test_removing_what_is_not_there_or_makes_no_sense(directories):
         file.write("[]")
     endpoints.remove(path)
     assert os.path.exists(path)
+
+
+def test_a_full_disk_is_an_error_that_leaves_nothing(directories):
+    with disk(directories / "state", "size=4k,mode=700") as state:
+        (state / "fill").write_bytes(b"x" * 4096)
+        with pytest.raises(CannotCreate, match=r"endpoints\.json: No space left on device"):
+            endpoints.write("/run/x", [])
+        assert os.listdir(state) == ["fill"]

@@ -11,6 +11,7 @@ import pytest
 from rbridge.errors import CannotCreate
 from rbridge.server import files
 from rbridge.server.files import Files, NoSpace
+from tests.client.saving import disk
 
 
 @pytest.fixture
@@ -145,6 +146,13 @@ def test_more_than_there_is_room_for_is_refused_before_it_is_sent(ours, root):
     with pytest.raises(NoSpace):
         ours.create("h", ("x",), ours.room() + 1)
     assert [path for path in root.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_no_room_even_for_a_lock_is_said(tmp_path):
+    with disk(tmp_path / "small", "nr_inodes=2,mode=700") as small:
+        (small / "fill").touch()
+        with pytest.raises(CannotCreate, match=f"in {small}: No space left on device"):
+            Files(str(small), in_memory=True)
 
 
 def test_a_full_disk_is_told_from_other_failures(ours, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from rbridge.errors import CannotCreate, TryAgain
 from rbridge.server import instance
 from rbridge.server.instance import Instance
+from tests.client.saving import disk
 
 HOLD = """
 import sys
@@ -79,3 +80,14 @@ def test_a_pid_that_cannot_be_read(tmp_path):
     (tmp_path / "x").write_text("nonsense")
     assert instance.holder(str(tmp_path / "x")) is None
     assert instance.holder(str(tmp_path / "nothing")) is None
+
+
+def test_a_full_disk_is_said_and_the_lock_let_go(tmp_path):
+    with disk(tmp_path / "small", "size=4k") as small:
+        fill = small / "fill"
+        fill.write_bytes(b"x" * 4096)
+        with pytest.raises(CannotCreate, match="No space left on device"), Instance(str(small)):
+            pass
+        fill.unlink()
+        with Instance(str(small)):
+            pass

@@ -4,8 +4,9 @@ import stat
 
 import pytest
 
-from rbridge.errors import UsageError
+from rbridge.errors import CannotCreate, UsageError
 from rbridge.server import log
+from tests.client.saving import disk
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_stderr_shows_more_when_asked(capsys, verbose, seen):
 def test_a_link_in_its_place_is_not_followed(tmp_path):
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "daemon.log").symlink_to(tmp_path / "precious")
-    with pytest.raises(OSError, match="symbolic"):
+    with pytest.raises(CannotCreate, match=r"daemon\.log: .*symbolic"):
         log.to_file(str(tmp_path / "daemon.log"), 1000)
 
 
@@ -100,3 +101,18 @@ def test_begin_replaces_what_was_there(file):
     log.begin(logging.NullHandler())
     log.logger.info("later")
     assert file.read_text() == ""
+
+
+def test_a_full_disk_is_said_once_and_the_log_goes_on_when_there_is_room(tmp_path, capsys):
+    with disk(tmp_path / "small", "size=64k") as small:
+        log.begin(log.to_file(str(small / "daemon.log"), 10_000))
+        fill = small / "fill"
+        fill.write_bytes(b"x" * 60_000)
+        for number in range(200):
+            log.logger.info("line %d", number)
+        assert capsys.readouterr().err == "rbridge: the log cannot be written: No space left on device\n"
+        fill.unlink()
+        log.logger.info("room again")
+        log.end()
+        assert (small / "daemon.log").read_text().endswith(" INFO room again\n")
+        assert capsys.readouterr().err == ""

@@ -145,6 +145,24 @@ async def test_who_says_nothing_is_closed_when_the_handshake_is_over(laptop, aut
     assert trio.current_time() == pytest.approx(laptop.config.limits.handshake)
 
 
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [(b"", "INFO"), (b"\n", "WARNING"), (b"ope", "WARNING"), (b"open\ntoken: t\n", "WARNING")],
+)
+async def test_who_stops_in_the_first_header_is_told_from_who_only_looked(
+    laptop, autojump_clock, caplog, said, level
+):
+    caplog.set_level("INFO", "rbridge")
+    host = laptop.connect()
+    await host.event()
+    await host.raw(said)
+    assert await host.stream.receive_some() == b""
+    closed = [record for record in caplog.records if ": closed: " in record.message]
+    assert [record.levelname for record in closed] == [level]
+    words = "asked for nothing" if level == "INFO" else "stopped in the middle of its first header"
+    assert words in closed[0].message
+
+
 async def test_drops_do_not_prolong_the_handshake(laptop, autojump_clock):
     host = laptop.connect()
     await host.raw(b"open\n")

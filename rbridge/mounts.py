@@ -1,0 +1,109 @@
+"""What kind of file system a path lies on: another machine's, or memory.
+
+Linux tells in ``/proc/self/mountinfo``; where there is none, nothing is known. The table is a parameter, so
+that the tests can show other mounts than those of the machine they run on.
+"""
+
+import os
+
+MYPY = False
+if MYPY:
+    from typing import List, Mapping, Optional
+
+NETWORK_TYPES = frozenset(
+    # fmt: off
+    (
+        "nfs",
+        "nfs3",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ceph",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "beegfs_nodev",
+        "panfs",
+        "orangefs",
+        "pvfs2",
+        "gfs2",
+        "ocfs2",
+        "9p",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "fuse.cephfs",
+        "fuse.juicefs",
+        "macfuse",
+        "osxfuse",
+    )
+    # fmt: on
+)
+"""File systems whose attributes another machine can change behind the kernel's back."""
+
+
+MEMORY_TYPES = frozenset(("tmpfs", "ramfs"))
+
+
+def mount_type(path: str, table: str = "/proc/self/mountinfo") -> str:
+    """The type of the file system that holds *path*, as mount(8) names it; "" where nothing tells."""
+    try:
+        with open(table, "rb") as file:
+            rows = file.read().splitlines()
+    except OSError:
+        return ""
+    where = os.fsencode(os.path.realpath(path))
+    best, found = -1, b""
+    for row in rows:
+        before, _, after = row.partition(b" - ")
+        fields = before.split()
+        if len(fields) < 5 or not after:
+            continue
+        point = _unescape(fields[4])
+        inside = where == point or where.startswith(point.rstrip(b"/") + b"/")
+        if inside and len(point) >= best:  # the later of two mounts on one point hides the earlier
+            best, found = len(point), after.split()[0]
+    return found.decode("ascii", "replace")
+
+
+def _unescape(field: bytes) -> bytes:
+    """Undo the octal escapes of mountinfo: space, tab, newline and backslash."""
+    if b"\\" not in field:
+        return field
+    for code, byte in ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\")):
+        field = field.replace(code, byte)
+    return field
+
+
+def on_network(path: str, table: str = "/proc/self/mountinfo") -> bool:
+    """Whether *path* lies on a file system that other machines write to as well, such as NFS."""
+    return mount_type(path, table) in NETWORK_TYPES
+
+
+def in_memory(path: str, table: str = "/proc/self/mountinfo") -> bool:
+    """Whether what is written to *path* stays in memory (swap aside)."""
+    return mount_type(path, table) in MEMORY_TYPES
+
+
+def memory_dirs(
+    environ: "Optional[Mapping[str, str]]" = None, table: str = "/proc/self/mountinfo"
+) -> "List[str]":
+    """Directories in memory that we can write to, the roomiest kind first; empty on macOS."""
+    variables = os.environ if environ is None else environ
+    places = ["/dev/shm", variables.get("XDG_RUNTIME_DIR", "")]
+    return [
+        place
+        for place in places
+        if place.startswith("/") and in_memory(place, table) and os.access(place, os.W_OK | os.X_OK)
+    ]
+
+
+def free_bytes(path: str) -> int:
+    """Bytes that can still be written below *path*, 0 if it cannot be told."""
+    try:
+        room = os.statvfs(path)
+    except OSError:
+        return 0
+    return room.f_bavail * room.f_frsize
