@@ -215,7 +215,7 @@ class Session:
 
             self.saves[peer] = Incoming(document, record, self.states())
         else:
-            if record.headers.get("unsaved") == "yes":
+            if record.headers.get("unsaved") == "yes" and not document.failure:  # else it was said
                 document.failure = "unsaved"
                 self.report(
                     "{}: closed with a text that did not get here: {} keeps it".format(
@@ -321,10 +321,11 @@ class Session:
             document.state = CLOSED
             if peer.link:
                 document.state = LOST
+                saved = "the last save is not on disk" if document.failure else "what was saved is on disk"
                 document.failure = document.failure or "lost"
                 self.report(
-                    "{}: connection to {} lost before it was closed; what was saved is on disk".format(
-                        document.source.shown, peer.label
+                    "{}: connection to {} lost before it was closed; {}".format(
+                        document.source.shown, peer.label, saved
                     )
                 )
             self.leave(document)

@@ -153,6 +153,7 @@ class TestInPieces(TestInPlace):
 class TestTooLargeToHash(TestInPlace):
     """A text of which no hash is taken before the editor starts."""
 
+    least_steps = 2
     pattern = "rename_away"
 
     @pytest.fixture(autouse=True)
