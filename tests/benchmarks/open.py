@@ -66,7 +66,7 @@ def run(table: Table, quick: bool) -> None:
     finally:
         home.close()
     for unix in (True, False):
-        through_ssh(table, GB // 8 if quick else GB, unix=unix, rounds=2 if quick else 4)
+        through_ssh(table, GB // 8 if quick else GB, unix=unix, rounds=2 if quick else 9)
 
 
 def commands(directory: Path) -> dict[str, Command]:
