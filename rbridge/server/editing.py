@@ -297,7 +297,12 @@ class Editing:
         elif isinstance(command, doc.RefuseOpen):
             self._start(self._say, partial(self._peer.refuse, self.token, command.reason, command.message))
         else:
-            self._start(self._say, partial(self._peer.close, self.token, unsaved=command.unsaved))
+            self._start(self._close_host, command.unsaved)
+
+    async def _close_host(self, unsaved: bool) -> None:
+        """Tell the host that the document is closed, once what stays here is in the spool."""
+        await self._settle()
+        await self._say(partial(self._peer.close, self.token, unsaved=unsaved))
 
     async def _say(self, what: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.client.editors import Editor
+from rbridge.client import settings, source
+from rbridge.client.options import parse
+from tests.client.editors import PLAIN, Editor, Said, Talk
 from tests.harness.environment import Home, Ran
 
 
@@ -49,3 +52,67 @@ def rbridge_open(home: Home, client_command: list[str]) -> Callable[..., Ran]:
 
     run.command = client_command  # type: ignore[attr-defined]
     return run
+
+
+@pytest.fixture
+def told(home, monkeypatch):
+    """``told("-p 5", RMATE_HOST="x")``: the addresses and who named them."""
+    for name in ("HOME", "RBRIDGE_RUNTIME_DIR"):
+        monkeypatch.setenv(name, home.env[name])
+
+    def ask(words: str = "", name: str = "rmate", **environ: str) -> list[tuple[str, str]]:
+        found, _ = settings.endpoints(parse([*words.split(), "a"]), environ, name)
+        return [(one.label, one.origin) for one in found]
+
+    return ask
+
+
+@pytest.fixture
+def listening():
+    """Make a socket file at a path, with a modification time."""
+    kept = []
+
+    def make(path, when: int = 0) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept.append(socket.socket(socket.AF_UNIX))
+        kept[-1].bind(str(path))
+        os.utime(path, (when, when))
+
+    yield make
+    for one in kept:
+        one.close()
+
+
+@pytest.fixture
+def sent(home, editor, rbridge_open):
+    """``sent("a.py", greeting=...)``: what a plain server was sent, one record per connection."""
+
+    def run(*words: str, files: int = 1, greeting: bytes = PLAIN) -> list[Said]:
+        got: list[Said] = []
+
+        def script(talk: Talk) -> None:
+            got.append(talk.opened())
+
+        served = editor(script, greeting=greeting)
+        ran = rbridge_open(*served.where, *words)
+        assert ran.code == 0, ran
+        served.result(files)
+        return got
+
+    return run
+
+
+@pytest.fixture
+def check(home, monkeypatch):
+    """``check("a.py", "--force")``: the source, with the home as current directory; closed at the end."""
+    monkeypatch.chdir(home.path)
+    made = []
+
+    def ask(*words: str) -> source.Source:
+        options = parse(list(words))
+        made.append(source.check(options.requests[0], options))
+        return made[-1]
+
+    yield ask
+    for one in made:
+        one.close()

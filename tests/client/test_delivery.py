@@ -8,29 +8,10 @@ import subprocess
 
 import pytest
 
-from tests.client.editors import LINK, PLAIN, Said, Talk
+from tests.client.editors import LINK, Talk
 from tests.harness.environment import stop
 
 HOST = os.uname().nodename
-
-
-@pytest.fixture
-def sent(home, editor, rbridge_open):
-    """``sent("a.py", greeting=...)``: what a plain server was sent, one record per connection."""
-
-    def run(*words: str, files: int = 1, greeting: bytes = PLAIN) -> list[Said]:
-        got: list[Said] = []
-
-        def script(talk: Talk) -> None:
-            got.append(talk.opened())
-
-        served = editor(script, greeting=greeting)
-        ran = rbridge_open(*served.where, *words)
-        assert ran.code == 0, ran
-        served.result(files)
-        return got
-
-    return run
 
 
 def test_a_plain_server_gets_one_connection_per_file_and_one_new_window(home, sent):

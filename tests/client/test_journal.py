@@ -10,7 +10,7 @@ import pytest
 from rbridge.client import journal, leftovers
 
 RECORD = {
-    "real": os.fsdecode(b"/work/\xff.py"),
+    "real": os.fsdecode(b"/data/\xff.py"),
     "host": "h",
     "node": "n",
     "boot": "b",

@@ -13,7 +13,7 @@ from tests.client.saving import Place, disk
 place = saving.place
 
 
-def keep(place: Place, text: bytes, real: str = "/work/train.py", **options: str) -> Path:
+def keep(place: Place, text: bytes, real: str = "/data/train.py", **options: str) -> Path:
     path = place.root / "text"
     path.write_bytes(text)
     fd = os.open(path, os.O_RDWR)
@@ -42,7 +42,7 @@ def test_the_same_text_is_kept_once_for_each_file(place: Place) -> None:
 
 def test_a_name_of_any_length_and_bytes_is_kept(place: Place) -> None:
     for name in ("n" * 255, "ü" * 127, os.fsdecode(b"\xff" * 255), "a\nb"):
-        assert keep(place, name.encode("utf-8", "surrogateescape"), "/work/" + name).exists()
+        assert keep(place, name.encode("utf-8", "surrogateescape"), "/data/" + name).exists()
 
 
 def test_a_text_with_another_hash_is_not_kept_as_the_users(place: Place) -> None:

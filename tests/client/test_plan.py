@@ -31,8 +31,8 @@ def decided(
     base: Any = BASE, force: bool = False, read_only: bool = False, unprotect: bool = False, **facts: Any
 ) -> Plan:
     facts.setdefault("now", BASE)
-    target = Target("/work/train.py", base, read_only, unprotect)
-    return plan(Facts("/work/train.py", **facts), target, NEW.size, NEW.sha256, force)
+    target = Target("/data/train.py", base, read_only, unprotect)
+    return plan(Facts("/data/train.py", **facts), target, NEW.size, NEW.sha256, force)
 
 
 def test_an_unchanged_file_is_replaced() -> None:

@@ -7,25 +7,8 @@ import socket
 
 import pytest
 
-from rbridge.client import refusal, source
-from rbridge.client.options import parse
+from rbridge.client import refusal
 from rbridge.errors import NoInput
-
-
-@pytest.fixture
-def check(home, monkeypatch):
-    """``check("a.py", "--force")``: the source, with the home as current directory; closed at the end."""
-    monkeypatch.chdir(home.path)
-    made = []
-
-    def ask(*words: str) -> source.Source:
-        options = parse(list(words))
-        made.append(source.check(options.requests[0], options))
-        return made[-1]
-
-    yield ask
-    for one in made:
-        one.close()
 
 
 def make_socket(path: str) -> None:

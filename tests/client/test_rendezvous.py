@@ -3,42 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
-
-import pytest
 
 from rbridge.client import settings
 from rbridge.client.options import parse
-
-
-@pytest.fixture
-def told(home, monkeypatch):
-    """``told("-p 5", RMATE_HOST="x")``: the addresses and who named them."""
-    for name in ("HOME", "RBRIDGE_RUNTIME_DIR"):
-        monkeypatch.setenv(name, home.env[name])
-
-    def ask(words: str = "", name: str = "rmate", **environ: str) -> list[tuple[str, str]]:
-        found, _ = settings.endpoints(parse([*words.split(), "a"]), environ, name)
-        return [(one.label, one.origin) for one in found]
-
-    return ask
-
-
-@pytest.fixture
-def listening():
-    """Make a socket file at a path, with a modification time."""
-    kept = []
-
-    def make(path, when: int = 0) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept.append(socket.socket(socket.AF_UNIX))
-        kept[-1].bind(str(path))
-        os.utime(path, (when, when))
-
-    yield make
-    for one in kept:
-        one.close()
-
 
 USUAL = ("localhost:52698", "the usual port")
 

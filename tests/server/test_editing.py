@@ -93,7 +93,7 @@ async def test_the_host_hears_that_a_text_was_never_handed_over(laptop, document
     edit.text.file.write_bytes(b"just written")
     edit.close()
     assert (await host.hear())[:2] == ("close", {"token": "t", "unsaved": "yes"})
-    await laptop.until(lambda: laptop.kept() == [b"just written"])
+    assert laptop.kept() == [b"just written"]
 
 
 async def test_a_close_after_a_good_save_says_nothing_more(laptop, document, nursery):
