@@ -27,6 +27,10 @@ def main(argv: "Optional[List[str]]" = None) -> int:
                 from rbridge.client.main import run
 
                 return run(arguments[1:], "rbridge open")
+            if arguments[:1] == ["use"]:
+                from rbridge.client import use
+
+                return use.run(arguments[1:])
             from rbridge import laptop
 
             return laptop.run(arguments)

@@ -43,6 +43,15 @@ def open_(arguments: tuple[str, ...]) -> int:
     return dispatch(["rbridge", "open", *arguments])
 
 
+@rbridge.command("use", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def use(arguments: tuple[str, ...]) -> int:
+    """Say which laptop opens files, where several are connected (on the host)."""
+    from rbridge.client.use import run as choose
+
+    return choose(list(arguments))
+
+
 @rbridge.command()
 @click.option(
     "--listen",

@@ -12,6 +12,7 @@ LAPTOP_PYTHON = (3, 10)
 
 ALONE = """\
 usage: rbridge open [options] PATH...    open files in the editor on your laptop
+       rbridge use LAPTOP                which laptop, where several are connected
        rbridge --version
 
 'rbridge open --help' tells more. This is the part of rbridge for a host: one

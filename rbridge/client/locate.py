@@ -230,9 +230,15 @@ class Search:
             if probe.endpoint.shared and probe.said.laptop not in laptops:
                 laptops.append(probe.said.laptop)
         if len(laptops) > 1:
+            from rbridge.client.use import chosen
+
+            wanted = chosen()
+            for probe in answered:
+                if wanted and probe.endpoint.shared and same_laptop(probe.said.laptop, wanted):
+                    return probe
             raise TryAgain(
                 "nothing was sent: {} laptops are listening: {}".format(len(laptops), ", ".join(laptops)),
-                "choose one with --on LAPTOP",
+                "choose one with --on LAPTOP, or once and for all with: rbridge use LAPTOP",
             )
         return best
 
