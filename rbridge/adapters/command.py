@@ -83,7 +83,7 @@ class CommandAdapter(Adapter):
             desk.tell(
                 clean(
                     f"{courier.where}: {self.name} returned at once, so its end will not close the "
-                    f"document; saves are sent until it is closed with 'rbridge close'. {self._advice()}"
+                    f"document; saves are sent until 'rbridge serve' ends. {self._advice()}"
                 )
             )
             await courier.go_on()

@@ -79,7 +79,7 @@ class Spool:
         directory = os.path.join(self.root, document)
         others = [entry for entry in self.entries() if entry.about.id != document]
         if len(others) >= ENTRIES or sum(entry.about.size for entry in others) + size > self._limit:
-            raise SpoolFull("the spool is full", "rbridge recover lists what is in it")
+            raise SpoolFull("the spool is full", f"remove what is not needed from {self.root}")
         file = f"text-{name}"  # the same for every text of a document: users were told where it is
         try:
             make_private(directory)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from rbridge.adapters.base import Pane, Text
+from rbridge.adapters.base import Adapter, Pane, Text
 from rbridge.adapters.presets import choose
 from tests.adapters.desk import FakeDesk
 from tests.harness.environment import Home
@@ -19,6 +19,22 @@ from tests.harness.tmux import Tmux
 from tests.harness.wait import until_async
 
 DEADLINE = 20.0
+
+
+@asynccontextmanager
+async def edited(adapter: Adapter, text: Text, desk: FakeDesk) -> AsyncIterator[trio.Event]:
+    """Run *adapter* on *text* until the block ends; begins when it is open. Gives the event of its end."""
+    returned = trio.Event()
+    async with trio.open_nursery() as nursery:
+
+        async def edit(task_status: trio.TaskStatus[Pane]) -> None:
+            await adapter.edit(text, desk, task_status=task_status)
+            returned.set()
+
+        with trio.fail_after(DEADLINE):
+            await nursery.start(edit)
+        yield returned
+        nursery.cancel_scope.cancel()
 
 
 class Bench:
@@ -37,18 +53,9 @@ class Bench:
         name = spec.split()[0]
         assert shutil.which(name), f"this test needs {name}: apt-get install {name}"
         adapter = choose(spec, self.environ)
-        returned = trio.Event()
-        async with trio.open_nursery() as nursery:
-
-            async def edit(task_status: trio.TaskStatus[Pane]) -> None:
-                await adapter.edit(text, desk, task_status=task_status)
-                returned.set()
-
-            with trio.fail_after(DEADLINE):
-                await nursery.start(edit)
+        async with edited(adapter, text, desk) as returned:
             await until_async(lambda: sees in self.tmux.screen(), DEADLINE, f"{spec} shows {sees}:")
             yield returned
-            nursery.cancel_scope.cancel()
 
     async def over(self, returned: trio.Event, desk: FakeDesk) -> None:
         with trio.move_on_after(DEADLINE):

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from rbridge.adapters.base import Pane, Text
+from rbridge.adapters.base import Text
 from rbridge.adapters.presets import choose
 from rbridge.adapters.terminal import EMULATORS
 from rbridge.errors import NotListening
 from tests.adapters.desk import FakeDesk, make_text
+from tests.editors.conftest import edited
 from tests.editors.display import Display
 from tests.harness.environment import Home
 from tests.harness.wait import until_async
@@ -76,17 +77,8 @@ class Screen:
         assert shutil.which("xterm"), "this test needs xterm: apt-get install xterm"
         adapter = choose(spec, self.environ, only_xterm)
         assert adapter.describe() == f"{spec.split()[0]} in xterm"
-        returned = trio.Event()
-        async with trio.open_nursery() as nursery:
-
-            async def edit(task_status: trio.TaskStatus[Pane]) -> None:
-                await adapter.edit(text, desk, task_status=task_status)
-                returned.set()
-
-            with trio.fail_after(DEADLINE):
-                await nursery.start(edit)
+        async with edited(adapter, text, desk) as returned:
             yield returned
-            nursery.cancel_scope.cancel()
 
     async def over(self, returned: trio.Event, desk: FakeDesk) -> None:
         with trio.move_on_after(DEADLINE):
