@@ -3,15 +3,24 @@
 Python's own zipimport compiles every module twice, once only to learn its file name, which costs 16 ms and
 more before the first byte is sent. And it opens the file again for each module: a client that stays behind
 for hours would fail, or worse, when the file is replaced meanwhile. Here the file is read once, at the start.
+
+What an earlier start compiled lies in the state directory (:mod:`rbridge.client.compiled` writes it), for
+compiling takes longer than all else before the first byte. It runs as the user, so it is taken only where
+nobody but the user can have written it: a file of mode 0600 in a directory of mode 0700, both ours, neither
+behind a link, and both checked when open, so that nothing can be exchanged between check and use. That is no
+less than guards the single file itself. Its head names these very bytes and this Python's kind of bytecode.
 """
 
+import marshal
+import os
+import stat
 import sys
 import zlib
 
 MYPY = False
 if MYPY:
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from types import CodeType, ModuleType
     from typing import Dict, Optional, Tuple  # noqa: F401
 
 # Zip's records as far as they are needed (APPNOTE.TXT 4.3.7, 4.3.12, 4.3.16): signatures, and the lengths of
@@ -20,6 +29,9 @@ END = b"PK\5\6"
 ENTRY_LENGTH = 46
 FILE_LENGTH = 30
 STORED = 0
+
+AFTERWARDS = "rbridge.client.incoming"
+"""The module whose import says that nobody waits for us any more: now there is time to compile the rest."""
 
 
 def number(data: bytes, at: int, length: int) -> int:
@@ -33,6 +45,8 @@ class Archive:
         self.path = path
         self.data = data
         self.entries = {}  # type: Dict[str, Tuple[int, int, int]]
+        self.kept = ""  # where the code is kept, if there is a place for it
+        self.code = {}  # type: Dict[str, bytes]
         end = data.rindex(END)
         at = end - number(data, end + 12, 4)
         for _ in range(number(data, end + 10, 2)):
@@ -74,15 +88,97 @@ class Archive:
         """None: the import system makes the module."""
 
     def exec_module(self, module: "ModuleType") -> None:
+        if module.__name__ == AFTERWARDS and self.kept and not self.code:
+            from rbridge.client import compiled
+
+            compiled.keep(self)
         file, _ = self.file(module.__name__)
-        code = compile(self.read(file), "{}/{}".format(self.path, file), "exec", dont_inherit=True)
+        code = marshal.loads(self.code[file]) if file in self.code else self.compile(file)
         exec(code, module.__dict__)
+
+    def compile(self, file: str) -> "CodeType":
+        """The code of one file in the zip."""
+        path = "{}/{}".format(self.path, file)
+        return compile(self.read(file), path, "exec", dont_inherit=True)
 
     def get_source(self, name: str) -> str:
         """For tracebacks."""
         return self.read(self.file(name)[0]).decode("utf-8")
 
+    def head(self, body: bytes) -> bytes:
+        """The first line before code that is kept: the bytes of this file, the interpreter, a checksum."""
+        from _frozen_importlib_external import MAGIC_NUMBER
+
+        words = (
+            MAGIC_NUMBER.hex(),
+            sys.flags.optimize,
+            len(self.data),
+            zlib.crc32(self.data),
+            zlib.crc32(body),
+        )
+        return "rbridge {} {} {} {} {}".format(*words).encode("ascii")
+
+    def load(self) -> None:
+        """Take the code that an earlier start kept, if it is ours, of this file, and whole."""
+        place, tag = state_place(), sys.implementation.cache_tag
+        if not place or not tag:
+            return
+        self.kept = os.path.join(place, "code." + tag)
+        try:
+            kept = read_private(self.kept)
+        except OSError:
+            return
+        head, _, body = kept.partition(b"\n")
+        if head == self.head(body):
+            self.code = marshal.loads(body)
+
+
+def state_place() -> str:
+    """The state directory, as in :mod:`rbridge.paths`, which is not compiled yet; "" if that takes longer."""
+    named = os.environ.get("RBRIDGE_STATE_DIR", "")
+    if named:
+        return os.path.abspath(named)
+    for variable, below in ("XDG_STATE_HOME", "rbridge"), ("HOME", ".local/state/rbridge"):
+        base = os.environ.get(variable, "")
+        if base.startswith("/"):
+            # root does not follow a user's environment (sudo)
+            return os.path.join(base, below) if os.geteuid() != 0 or owned_by_root(base) else ""
+    return ""
+
+
+def owned_by_root(path: str) -> bool:
+    try:
+        return os.stat(path).st_uid == 0
+    except OSError:
+        return False
+
+
+def read_private(path: str) -> bytes:
+    """The content of a file that only we can have written, else b"". Raises OSError."""
+    place, name = os.path.split(path)
+    above = os.stat(os.path.dirname(place)).st_mode
+    if above & stat.S_IWOTH and not above & stat.S_ISVTX:
+        return b""
+    directory = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if not ours_alone(os.fstat(directory)):
+            return b""
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+        try:
+            found = os.fstat(fd)
+            return os.read(fd, found.st_size) if stat.S_ISREG(found.st_mode) and ours_alone(found) else b""
+        finally:
+            os.close(fd)
+    finally:
+        os.close(directory)
+
+
+def ours_alone(found: "os.stat_result") -> bool:
+    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+
 
 def install(path: str, data: bytes) -> None:
     """From now on import ``rbridge`` and all below it from this file, before anything else is asked."""
-    sys.meta_path.insert(0, Archive(path, data))
+    archive = Archive(path, data)
+    archive.load()
+    sys.meta_path.insert(0, archive)

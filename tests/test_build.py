@@ -1,5 +1,6 @@
 """The single-file client: what is in it, and that it runs wherever a Python 3.6 can be found."""
 
+import functools
 import hashlib
 import os
 import re
@@ -28,6 +29,7 @@ def runs(python):
         return False
 
 
+@functools.cache  # pyenv's stand-ins are slow to answer
 def pythons():
     """The interpreters that the shell would try and that this machine has, pyenv's too; PyPy always."""
     found = {shutil.which(name) for name in build.candidates()} - {None, PYPY}
@@ -125,6 +127,66 @@ def test_opens_and_saves_under_every_python_that_is_here(home, single, python):
         home.run(words, env={"RBRIDGE_PYTHON": python}).ok()
         assert b"old\n" in read.result(20)
     assert path.read_text() == "new\n"
+
+
+# Goes before START: says at the end which of the single file's modules had to be compiled.
+COUNT = """
+import atexit, builtins, sys
+compiled, single = [], sys.argv[1]
+def count(source, name, *rest, **options):
+    compiled.append(name)
+    return real(source, name, *rest, **options)
+real, builtins.compile = compile, count
+atexit.register(lambda: print([name for name in compiled if name.startswith(single)]))
+"""
+
+
+@pytest.mark.parametrize("python", pythons())
+def test_the_second_start_compiles_nothing_under_every_python_that_is_here(home, single, python):
+    path = home.file("notes.txt", "old\n")
+    begin, end = offsets(single)
+    code = COUNT + build.START.format(oldest=build.OLDEST, begin=begin, end=end)
+
+    def start(text):
+        with ThreadPoolExecutor(1) as pool, socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(20)
+            read = pool.submit(serve_one_save, listener, text)
+            words = ["open", "-w", "-H", "127.0.0.1", "-p", str(listener.getsockname()[1]), path]
+            ran = home.run([python, "-I", "-S", "-c", code, single, *words], env={"RBRIDGE_TRIED": ""}).ok()
+            read.result(20)
+        assert path.read_bytes() == text
+        return ran.out
+
+    assert f"{single}/rbridge/client/main.py" in start(b"first\n")
+    (kept,) = home.state.glob("code.*")
+    before = kept.stat().st_mtime_ns
+    assert start(b"second\n") == "[]\n"
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_a_start_that_sends_nothing_keeps_nothing(home, single):
+    home.run([single, "--version"]).ok()
+    assert home.run([single, "open", "-s", "/no/such/socket", home.file("a")]).code == 69
+    assert list(home.state.iterdir()) == []
+
+
+def test_a_failure_in_kept_code_is_shown_with_its_source(home, builds):
+    """Also when it was compiled for the same file elsewhere."""
+    with ThreadPoolExecutor(1) as pool, socket.create_server(("127.0.0.1", 0)) as listener:
+        read = pool.submit(serve_one_save, listener, b"new\n")
+        words = ["-w", "-H", "127.0.0.1", "-p", str(listener.getsockname()[1]), home.file("a")]
+        home.run([builds.rmate, *words]).ok()
+        read.result(20)
+    shutil.copy(builds.file, home.path / "rbridge")
+    bad = "import traceback\nfrom rbridge.client import options\ntry: options.parse(None)\n"
+    bad += "except TypeError: traceback.print_exc()\n"
+    code = build.START.format(
+        oldest=build.OLDEST, **dict(zip(("begin", "end"), offsets(builds.file), strict=True))
+    )
+    words = [sys.executable, "-I", "-S", "-c", code.partition("from rbridge.__main__")[0] + bad]
+    ran = home.run([*words, home.path / "rbridge"], env={"RBRIDGE_TRIED": ""})
+    assert f"{builds.rmate}/rbridge/client/options.py" in ran.err
+    assert "iter(argv)" in ran.err
 
 
 @pytest.mark.parametrize("python", pythons())

@@ -101,18 +101,24 @@ def once(home: Home, sink: Sink, command: Command, file: Path, when: Callable[[A
 
 
 def first_byte(table: Table, home: Home, clients: dict[str, Command], rounds: int) -> None:
+    """From the command to its first byte; the single file also with the code that an earlier start kept."""
     file = text_file(home, "small.txt", KB)
     with Sink() as sink:
-        series = interleave(
-            {
-                name: functools.partial(once, home, sink, command, file, lambda arrival: arrival.first)
-                for name, command in clients.items()
-            },
-            rounds,
-        )
+
+        def one(name: str) -> float:
+            return once(home, sink, clients[name], file, lambda arrival: arrival.first)
+
+        def bare() -> float:
+            for kept in home.state.glob("code.*"):
+                kept.unlink()
+            return one("single file")
+
+        contestants = {name: functools.partial(one, name) for name in clients}
+        series = interleave({"bare": bare, **contestants}, rounds)
     peer = series["PyPI rmate"]
     table.compare("command to first byte, installed", series["installed"], peer, 0.8)
-    table.compare("command to first byte, single file", series["single file"], peer, 1.2)
+    table.compare("command to first byte, single file", series["bare"], peer, 1.2)
+    table.compare("command to first byte, single file, second start", series["single file"], peer, 0.8)
 
 
 def to_sink(table: Table, home: Home, clients: dict[str, Command], name: str, size: int, rounds: int) -> None:
