@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,14 +23,15 @@ Start = Callable[..., Daemon]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="also what is marked slow, and more faults")
+    parser.addoption("--quick", action="store_true", help="not what is marked thorough, and fewer examples")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     path = os.environ.get(VARIABLE)
-    if path:
+    if path and not hasattr(config, "workerinput"):  # pytest-xdist's processes report to the first one
         config.pluginmanager.register(Report(Path(path)), "report")
     # No deadline per example: that is the machine's business. In CI the same examples each time.
-    examples = 1000 if config.getoption("--all") else 100
+    examples = 1000 if config.getoption("--all") else 25 if config.getoption("--quick") else 100
     settings.register_profile(
         "rbridge", deadline=None, derandomize=os.environ.get("CI") == "true", max_examples=examples
     )
@@ -37,6 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        if left_out:
+            items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+            config.hook.pytest_deselected(items=left_out)
+            if hasattr(config, "workeroutput"):
+                config.workeroutput[Report.LEFT_OUT] = len(left_out)
     if config.getoption("--all"):
         return
     for item in items:
@@ -46,7 +55,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True, scope="session")
 def clean_environment() -> Iterator[None]:
-    """The tests' own process has no variable of the person's session either."""
+    """The tests' own process has no variable of the person's session either, and ignores no signal.
+
+    Whoever runs the tests with nohup, or behind a script's ``&``, would have all their processes ignore some.
+    """
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     patch = pytest.MonkeyPatch()
     for name in list(os.environ):
         if name.startswith(("RMATE_", "RBRIDGE_", "SSH_", "TMUX", "XDG_")) or name in ("VISUAL", "EDITOR"):
@@ -77,9 +94,12 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Builds:
     return Builds(tmp_path_factory.mktemp("single"))
 
 
-@pytest.fixture(params=["package", "single-file", "pypy"])
+@pytest.fixture(params=["package", "single-file", pytest.param("pypy", marks=pytest.mark.thorough)])
 def client_command(request: pytest.FixtureRequest, builds: Builds) -> list[str]:
-    """How the client is started: ``[*client_command, "open", PATH]``. A test with it runs three times."""
+    """How the client is started: ``[*client_command, "open", PATH]``. A test with it runs three times.
+
+    Under PyPy not in the fast part: a quarter of its time; one open and save there is in ``test_build.py``.
+    """
     return builds.command(request.param)
 
 
@@ -123,10 +143,14 @@ def tmux(home: Home) -> Iterator[Tmux]:
 
 
 @pytest.fixture
-def proof(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def proof(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Say in the run's own report what was shown: ``proof("1512 files saved and compared: 0 differ")``."""
-    report = pytestconfig.pluginmanager.get_plugin("report")
-    return print if report is None else lambda text: report.write(proof=text)
+
+    def say(text: str) -> None:
+        print(text)
+        record_property(Report.PROOF, text)
+
+    return say
 
 
 @pytest.fixture(scope="session")

@@ -30,11 +30,15 @@ PROGRAMS = {
 
 @dataclass(frozen=True)
 class Area:
-    """One word of ``python3 -m tests AREA``; *minutes* is when it is taken for hung and ended."""
+    """One word of ``python3 -m tests AREA``; *minutes* is when it is taken for hung and ended.
+
+    *parallel*: its tests share nothing, neither files nor ports nor a measure of time, and run side by side.
+    """
 
     name: str
     packages: tuple[str, ...]
     minutes: float
+    parallel: bool = False
 
     @property
     def directory(self) -> Path:
@@ -54,7 +58,7 @@ SSH = ("openssh-client", "openssh-server")
 AREAS = {
     area.name: area
     for area in (
-        Area("unit", BASE, 12),
+        Area("unit", BASE, 12, parallel=True),
         Area("compat", BASE, 8),
         Area("e2e", (*BASE, *SSH, "vim-nox"), 12),
         Area("faults", (*BASE, *SSH, "strace", "vim-nox"), 12),

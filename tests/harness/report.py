@@ -1,12 +1,14 @@
 """What a pytest run tells ``python3 -m tests``: one line of JSON per event, written as it happens.
 
 So a run that hangs and is ended still says what had passed, and which test it hung in. Events: ``{"begin":
-TEST}``, ``{"test": TEST, "outcome": "passed" | "failed" | "skipped", "why": TEXT}``, ``{"proof": TEXT}``.
+TEST}``, ``{"test": TEST, "outcome": "passed" | "failed" | "skipped", "why": TEXT}``, ``{"proof": TEXT}``,
+``{"left_out": COUNT}``. Where tests run side by side, pytest's own process writes what theirs tell it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,16 +19,23 @@ VARIABLE = "RBRIDGE_TESTS_REPORT"
 class Report:
     """The plug-in; conftest registers it when the environment names the file."""
 
+    PROOF = "proof"  # the user property of a test that holds what it has to say
+    LEFT_OUT = "left_out"
+
     def __init__(self, path: Path) -> None:
         self._file = open(path, "a", buffering=1)  # noqa: SIM115  # closed with the run
 
-    def write(self, **event: str) -> None:
+    def write(self, **event: object) -> None:
         print(json.dumps(event), file=self._file)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.write(begin=nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "teardown":
+            for name, text in report.user_properties:
+                if name == self.PROOF:
+                    self.write(proof=text)
         expected = getattr(report, "wasxfail", None)
         if expected is not None and report.skipped:
             self.write(test=report.nodeid, outcome="skipped", why=f"expected to fail: {expected}")
@@ -36,6 +45,15 @@ class Report:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if not report.passed:
             self.write(test=report.nodeid or "collection", outcome=report.outcome, why=_reason(report))
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self.write(left_out=len(items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        """A process of pytest-xdist is over; each of them has left out the same."""
+        if count := getattr(node, "workeroutput", {}).get(self.LEFT_OUT):
+            self.write(left_out=count)
 
     def pytest_unconfigure(self) -> None:
         self._file.close()

@@ -90,12 +90,12 @@ def packages(area: Area) -> Result:
     return Result("Debian packages", note=f"installed {' '.join(installed)}" if installed else "all there")
 
 
-def unit(run: Run, area: Area, python: Path, everything: bool) -> None:
+def unit(run: Run, area: Area, python: Path, amount: str) -> None:
     """The fast part: the checks that run no test in one lane, the tests in the other."""
     env = steps.environment(python)
     with ThreadPoolExecutor(LANES) as pool:
         tests: Future[Result] = pool.submit(
-            steps.timed, area.name, lambda: steps.pytest(area, python, everything)
+            steps.timed, area.name, lambda: steps.pytest(area, python, amount)
         )
         for name, argv in steps.static(python):
             check = pool.submit(steps.timed, name, lambda n=name, a=argv: steps.command(n, a, env))  # type: ignore[misc]
@@ -121,14 +121,14 @@ def main(argv: list[str]) -> int:
     run = Run()
     begin = time.monotonic()
     try:
-        _all(run, wanted, options.all)
+        _all(run, wanted, "--quick" if options.quick else "--all" if options.all else "")
     except KeyboardInterrupt:
         run.add(Result("interrupted", failed=1))
     run.say(f"\n{time.monotonic() - begin:.0f} s in all")
     return run.finish()
 
 
-def _all(run: Run, wanted: list[Area], everything: bool) -> None:
+def _all(run: Run, wanted: list[Area], amount: str) -> None:
     if not wanted:
         return
     python = prepare(run, wanted[0])
@@ -136,9 +136,9 @@ def _all(run: Run, wanted: list[Area], everything: bool) -> None:
         return
     for area in wanted:
         if area.name == "unit":
-            unit(run, area, python, everything)
+            unit(run, area, python, amount)
             continue
         missing = area.arguments() and setup.missing_packages(area.packages)
         if missing and run.step("Debian packages", lambda a=area: packages(a)).failed:  # type: ignore[misc]
             continue
-        run.step(area.name, lambda a=area: steps.pytest(a, python, everything))  # type: ignore[misc]
+        run.step(area.name, lambda a=area: steps.pytest(a, python, amount))  # type: ignore[misc]

@@ -20,6 +20,7 @@ NOTHING = "no tests yet"
 NO_TESTS = 5  # pytest's exit code when it collected none
 TAIL = 300  # lines of output shown of a step that failed
 GRACE = 10.0  # seconds between asking a hung step to end and ending it
+MOST_WORKERS = 8  # each has to import and collect all tests first
 # The person's own settings must not change what is tested; byte code is to be kept, it saves minutes.
 LEFT_OUT = (
     "PYTHONDONTWRITEBYTECODE",
@@ -87,8 +88,17 @@ def static(python: Path) -> list[tuple[str, list[str | Path]]]:
     ]
 
 
-def pytest(area: Area, python: Path, everything: bool) -> Result:
-    """Run one area's tests."""
+def workers() -> int:
+    """How many tests run at once: more than there are processors, since many of them mostly wait."""
+    try:
+        processors = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        processors = os.cpu_count() or 1
+    return min(processors + 2, MOST_WORKERS)
+
+
+def pytest(area: Area, python: Path, amount: str = "") -> Result:
+    """Run one area's tests; *amount* is ``--quick``, ``--all`` or nothing."""
     arguments = area.arguments()
     result = Result(area.name)
     if not arguments:
@@ -99,8 +109,10 @@ def pytest(area: Area, python: Path, everything: bool) -> Result:
         report.touch()
         env = {**environment(python), "RBRIDGE_TESTS_REPORT": str(report)}
         words = [python, "-m", "pytest", "-q", "--tb=short", "--no-header", "-p", "no:cacheprovider"]
-        words += [*(["--all"] if everything else []), *arguments]
-        minutes = area.minutes * (4 if everything else 1)
+        if area.parallel:
+            words += ["-n", str(workers()), "--dist", "worksteal"]
+        words += [*([amount] if amount else []), *arguments]
+        minutes = area.minutes * (4 if amount == "--all" else 1)
         code, output = _run(words, env, minutes * 60)
         _read(report, result)
     counted = result.passed + result.failed + len(result.skips)
@@ -127,6 +139,8 @@ def _read(report: Path, result: Result) -> None:
             running.add(event["begin"])
         elif "proof" in event:
             result.proofs.append(event["proof"])
+        elif "left_out" in event:
+            result.note = f"{event['left_out']} more without --quick"
         elif "test" in event:
             name, outcome = event["test"], event["outcome"]
             running.discard(name)

@@ -11,6 +11,8 @@ from tests.harness.setup import SetupFailed, install_packages, missing_packages
 from tests.harness.steps import Result
 
 PYTHON = Path(sys.executable)
+SECONDS = 5.0  # enough for pytest to start on a machine that is busy
+BOTH_WAYS = [False, pytest.param(True, marks=pytest.mark.thorough)]
 MIXED = """
 import pytest
 
@@ -26,53 +28,86 @@ def breaks():
     raise OSError("late")
 def test_late(breaks): pass
 """
+THOROUGH = """
+import pytest
+
+@pytest.mark.parametrize("how", ["a", pytest.param("b", marks=pytest.mark.thorough)])
+def test_it(how, proof): proof("shown " + how)
+"""
 
 
 @pytest.fixture
 def area(tmp_path, monkeypatch):
     """An area whose tests are one file outside the tree; write to it with ``area(text)``."""
 
-    def make(text, minutes=1.0):
+    def make(text, minutes=1.0, parallel=False):
         path = tmp_path / "test_inner.py"
         path.write_text(text)
         conftest = tmp_path / "conftest.py"
         conftest.write_text(
-            "from tests.conftest import proof, pytest_addoption, pytest_configure  # noqa: F401\n"
+            "from tests.conftest import (  # noqa: F401\n"
+            "    proof, pytest_addoption, pytest_collection_modifyitems, pytest_configure\n"
+            ")\n"
         )
-        made = Area("inner", (), minutes)
+        (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = thorough\n")
+        made = Area("inner", (), minutes, parallel)
         monkeypatch.setattr(Area, "arguments", lambda self: [str(path), f"--rootdir={tmp_path}"])
         return made
 
     return make
 
 
-def test_counts_each_test_once_by_its_worst_phase(area):
-    result = steps.pytest(area(MIXED), PYTHON, False)
+@pytest.fixture
+def two_workers(monkeypatch):
+    monkeypatch.setattr(steps, "workers", lambda: 2)
+
+
+@pytest.mark.parametrize("parallel", BOTH_WAYS)
+def test_counts_each_test_once_by_its_worst_phase(area, two_workers, parallel):
+    result = steps.pytest(area(MIXED, parallel=parallel), PYTHON)
     assert (result.passed, result.failed) == (1, 2)
     reasons = {name.rpartition("::")[2]: why for name, why in result.skips}
     assert reasons == {"test_left_out": "no such part here", "test_known": "expected to fail: known"}
     assert "assert 0" in result.output
 
 
-def test_a_run_that_hangs_is_ended_and_says_where_it_was(area):
+@pytest.mark.parametrize("parallel", BOTH_WAYS)
+def test_a_run_that_hangs_is_ended_and_says_where_it_was(area, two_workers, parallel):
     text = "import signal\ndef test_first(): pass\ndef test_hangs(): signal.pause()\n"
-    result = steps.pytest(area(text, minutes=2.5 / 60), PYTHON, False)
+    result = steps.pytest(area(text, minutes=SECONDS / 60, parallel=parallel), PYTHON)
     assert (result.passed, result.failed) == (1, 1)
     assert "test_hangs" in result.note
-    assert "not done after 2.5 s" in result.output
+    assert f"not done after {SECONDS:g} s" in result.output
 
 
-def test_a_file_that_cannot_be_imported_fails(area):
-    assert steps.pytest(area("import no_such_module"), PYTHON, False).failed == 1
+@pytest.mark.parametrize("parallel", BOTH_WAYS)
+def test_a_file_that_cannot_be_imported_fails(area, two_workers, parallel):
+    assert steps.pytest(area("import no_such_module", parallel=parallel), PYTHON).failed > 0
+
+
+@pytest.mark.thorough
+def test_a_worker_that_dies_fails_the_test_it_was_in(area, two_workers):
+    text = "import os\ndef test_first(): pass\ndef test_dies(): os._exit(0)\n"
+    result = steps.pytest(area(text, parallel=True), PYTHON)
+    assert (result.passed, result.failed) == (1, 1)
+    assert "test_dies" in result.output
+
+
+@pytest.mark.parametrize("parallel", BOTH_WAYS)
+def test_what_the_fast_part_leaves_out_is_said_and_in_the_full_run(area, two_workers, parallel):
+    quick = steps.pytest(area(THOROUGH, parallel=parallel), PYTHON, "--quick")
+    assert (quick.passed, quick.note, quick.proofs) == (1, "1 more without --quick", ["shown a"])
+    full = steps.pytest(area(THOROUGH, parallel=parallel), PYTHON)
+    assert (full.passed, full.note, sorted(full.proofs)) == (2, "", ["shown a", "shown b"])
 
 
 def test_an_area_without_tests_says_so(area):
-    result = steps.pytest(area("x = 1"), PYTHON, False)
+    result = steps.pytest(area("x = 1"), PYTHON)
     assert (result.passed, result.failed, result.note) == (0, 0, "no tests yet")
 
 
 def test_what_tests_show_is_handed_on(area):
-    result = steps.pytest(area("def test_it(proof): proof('600 faults, 0 lost')"), PYTHON, False)
+    result = steps.pytest(area("def test_it(proof): proof('600 faults, 0 lost')"), PYTHON)
     assert result.proofs == ["600 faults, 0 lost"]
 
 
