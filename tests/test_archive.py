@@ -8,11 +8,12 @@ from rbridge.archive import Archive, install
 
 
 def make(files, prefix=b"", method=zipfile.ZIP_DEFLATED):
+    """The same bytes for the same *files*, whenever it is called."""
     written = io.BytesIO()
     written.write(prefix)
     with zipfile.ZipFile(written, "a", method) as zipped:
         for name, text in files.items():
-            zipped.writestr(name, text)
+            zipped.writestr(zipfile.ZipInfo(name), text, method)
     return written.getvalue()
 
 
