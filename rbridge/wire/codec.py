@@ -18,6 +18,7 @@ GREETING_SENT = 499
 """QUIRK: rmate-rs asserts that a greeting is shorter than 512 bytes; silverzhao's C client dies at 4 KiB."""
 
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+_HEX = frozenset("0123456789abcdef")
 _WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 # QUIRK: TextMate acts on these on the user's own Mac (`path` opens a local file): never said to a plain peer.
@@ -35,27 +36,39 @@ _FOREIGN = (
 
 
 class Announcement:
-    """What a greeting says: *laptop*, *version* of rbridge, *editor* ("" if unknown); *link* if offered."""
+    """What a greeting says: *laptop*, *version* of rbridge, *editor* ("" if unknown); *link* if offered.
 
-    __slots__ = ("editor", "laptop", "link", "version")
+    *identity* (16 hex digits) names the daemon, the same after a restart; *nonce* (32), which only a TCP
+    listener says, is what a proof of identity answers. Both are "" where they are absent or malformed.
+    """
 
-    def __init__(self, laptop: str, version: str, editor: str, link: bool) -> None:
+    __slots__ = ("editor", "identity", "laptop", "link", "nonce", "version")
+
+    def __init__(
+        self, laptop: str, version: str, editor: str, link: bool, identity: str = "", nonce: str = ""
+    ) -> None:
         self.laptop = laptop
         self.version = version
         self.editor = editor
         self.link = link
+        self.identity = identity
+        self.nonce = nonce
 
 
-def greeting(laptop: str, version: str, editor: str, link: bool = True) -> str:
+def greeting(
+    laptop: str, version: str, editor: str, link: bool = True, identity: str = "", nonce: str = ""
+) -> str:
     """Our daemon's greeting, without line end, always shorter than 500 bytes.
 
+    *identity* and *nonce* are as in :class:`Announcement`.
     QUIRK: rmate-nim insists on the prefix ``220 ``; every client takes the line as one, whatever follows.
     """
     words = ["220", word(laptop), "RMATE", "rbridge/" + word(version)]
     if link:
         words.append(LINK)
-    if editor:
-        words.append("editor=" + word(editor))
+    for name, value in (("editor=", editor), ("id=", identity), ("nonce=", nonce)):
+        if value:
+            words.append(name + word(value))
     return " ".join(words)
 
 
@@ -73,16 +86,25 @@ def parse_greeting(text: str) -> Announcement:
     words = text.split()
     if len(words) < 3 or words[0] != "220" or words[2] != "RMATE":
         return Announcement("", "", clean(text.strip()[:64]), LINK in words)
-    version = ""
-    editor = ""
+    version = editor = identity = nonce = ""
     for said in words[3:]:
+        name, _, value = said.partition("=")
         if said.startswith("rbridge/"):
             version = clean(said[8:])
-        elif said.startswith("editor="):
-            editor = clean(said[7:])
+        elif name == "editor":
+            editor = clean(value)
+        elif name == "id":
+            identity = value if is_hex(value, 16) else ""
+        elif name == "nonce":
+            nonce = value if is_hex(value, 32) else ""
     if not version and len(words) > 3:
         editor = editor or clean(words[3])
-    return Announcement(clean(words[1]), version, editor, LINK in words)
+    return Announcement(clean(words[1]), version, editor, LINK in words, identity, nonce)
+
+
+def is_hex(value: str, digits: int) -> bool:
+    """Whether *value* is that many lower-case hexadecimal digits."""
+    return len(value) == digits and _HEX.issuperset(value)
 
 
 def foreign(text: str) -> str:

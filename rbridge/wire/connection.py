@@ -122,6 +122,14 @@ class Connection:
         """Bytes of the record being sent that were announced and not sent yet."""
         return self._left
 
+    @property
+    def midway(self) -> bool:
+        """Whether the peer stopped in the middle of a record, once :meth:`next_event` says ``NEED_DATA``.
+
+        Then it has no reason for a long silence (``DEAD_BUSY`` in :mod:`rbridge.wire.limits`).
+        """
+        return len(self._buffer) > 0 or (self._reader is not None and self._reader.midway)
+
     def _head(self, record: Record) -> bytes:
         """The head of *record*, in the form that suits the peer; raises :class:`LocalProtocolError`."""
         command = record.command

@@ -20,6 +20,19 @@ limits how many documents are open."""
 JUNK = 256
 """Skipped lines in a row: blank ones, and those of no record we know. Postfix gives up after 100."""
 
+BEAT_IDLE = 15.0
+"""Seconds of silence after which a side says ``beat``. OpenSSH's ServerAliveInterval is off by default, and
+often set to 15."""
+
+BEAT_BUSY = 5.0
+"""The same while a save or a body is under way."""
+
+DEAD_IDLE = 40.0
+"""Seconds without a word after which a link is dead: two beats and a pause were missed."""
+
+DEAD_BUSY = 12.0
+"""The same while the answer to a save is awaited, or in the middle of a record."""
+
 
 class Limits:
     """The limits of one connection; each defaults to the constant of the same name in this module."""

@@ -45,6 +45,11 @@ class Reader:
         self._body = 0  # against limits.body
         self._left = 0  # bytes of the block that are still to come
 
+    @property
+    def midway(self) -> bool:
+        """Whether a record was begun, of any kind, and is not complete."""
+        return self._command is not None
+
     def next(self) -> "Received":
         """The next event, or NEED_DATA; raises :class:`RemoteProtocolError`. Eof comes once, and last."""
         while not self._queue:

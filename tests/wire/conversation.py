@@ -63,6 +63,7 @@ def linked() -> tuple[Connection, Connection]:
     host, editor = Connection(HOST), Connection(EDITOR)
     hear(host, editor.send(Greeting(OURS)))
     hear(editor, host.say(Record("link", {"version": "0.1.0", "user": "ada", "host": "gpu1"})))
+    hear(host, editor.say(Record("linked", {"standing": "new"})))
     return host, editor
 
 

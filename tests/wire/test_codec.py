@@ -29,14 +29,39 @@ class TestGreeting:
             == "220 laptop RMATE rbridge/0.1.0 editor=vim"
         )
 
+    def test_names_the_daemon_and_what_a_proof_has_to_answer(self) -> None:
+        text = codec.greeting("laptop", "0.1.0", "vim", identity="0123456789abcdef", nonce="0f" * 16)
+        assert (
+            text == f"220 laptop RMATE rbridge/0.1.0 link/1 editor=vim id=0123456789abcdef nonce={'0f' * 16}"
+        )
+        said = codec.parse_greeting(text)
+        assert (said.identity, said.nonce, said.editor) == ("0123456789abcdef", "0f" * 16, "vim")
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "",
+            "id= nonce=",
+            "id nonce",
+            "id=0123456789ABCDEF nonce=" + "0F" * 16,
+            "id=0123456789abcdef0 nonce=" + "0" * 31,
+            "id=0123456789abcde\u0660 nonce=" + "\u0660" * 32,
+        ],
+    )
+    def test_with_a_malformed_identity_has_none(self, words: str) -> None:
+        said = codec.parse_greeting(f"220 laptop RMATE rbridge/0.1.0 link/1 editor=vim {words}")
+        assert (said.identity, said.nonce, said.editor, said.link) == ("", "", "vim", True)
+
     def test_comes_back_as_it_was(self) -> None:
         said = codec.parse_greeting(codec.greeting("my laptop\n", "0.1.0", "VS Code"))
         assert (said.laptop, said.version, said.editor, said.link) == ("my-laptop-", "0.1.0", "VS-Code", True)
 
     @settings(deadline=None)
-    @given(st.text(), st.text(), st.text())
-    def test_is_one_short_line_whatever_the_names_are(self, laptop: str, version: str, editor: str) -> None:
-        text = codec.greeting(laptop, version, editor)
+    @given(st.text(), st.text(), st.text(), st.text(), st.text())
+    def test_is_one_short_line_whatever_the_names_are(
+        self, laptop: str, version: str, editor: str, identity: str, nonce: str
+    ) -> None:
+        text = codec.greeting(laptop, version, editor, identity=identity, nonce=nonce)
         assert len(text.encode()) < 500
         assert text.isprintable()
         assert text.startswith("220 ")

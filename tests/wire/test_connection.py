@@ -23,6 +23,12 @@ def invited(greeting: str = OURS) -> Connection:
     return connection
 
 
+TELLS = {
+    party: {command for command, then in state.TABLES[party][state.LINKED].items() if then == state.TELLING}
+    for party in (HOST, EDITOR)
+}
+
+
 class TestAPlainHost:
     def test_sends_the_head_in_one_piece_then_the_body_then_a_blank_line_and_a_dot(self) -> None:
         connection = invited(PLAIN)
@@ -140,6 +146,70 @@ class TestALink:
             assert hear(host, editor.say(Record(command, headers))) == record(command, headers)
         assert host.states == editor.states == {HOST: state.LINKED, EDITOR: state.ENDED}
 
+    @pytest.mark.parametrize("command", ["open", "changed", "append"])
+    def test_carries_texts_of_the_host(self, command: str) -> None:
+        host, editor = linked()
+        said = host.send(Record(command, {"token": "1"}, 4)) + host.send(Body(b"a\n\n.")) + host.send(End())
+        assert said == command.encode() + b"\ntoken: 1\ndata: 4\na\n\n.\n"
+        assert hear(editor, said) == record(command, {"token": "1"}, b"a\n\n.")
+
+    @pytest.mark.parametrize("command", ["save", "mine"])
+    def test_carries_texts_of_the_editor(self, command: str) -> None:
+        host, editor = linked()
+        said = (
+            editor.send(Record(command, {"token": "1"}, 4))
+            + editor.send(Body(b"a\n\n."))
+            + editor.send(End())
+        )
+        assert hear(host, said) == record(command, {"token": "1"}, b"a\n\n.")
+
+    def test_has_a_beat_of_five_bytes_and_a_blank_line(self) -> None:
+        host, editor = linked()
+        assert host.say(Record("beat", {})) == editor.say(Record("beat", {})) == b"beat\n\n"
+        assert hear(editor, b"beat\n\n") == hear(host, b"beat\n\n") == record("beat", {})
+
+    @pytest.mark.parametrize("command", sorted(TELLS[HOST]))
+    def test_what_the_host_tells_has_no_body(self, command: str) -> None:
+        host, editor = linked()
+        with pytest.raises(LocalProtocolError, match=f"{command} has no body"):
+            host.send(Record(command, {"token": "1"}, 0))
+        with pytest.raises(RemoteProtocolError, match="host cannot say BODY while telling"):
+            hear(editor, command.encode() + b"\ntoken: 1\ndata: 1\nx\n")
+
+    @pytest.mark.parametrize("command", sorted(TELLS[EDITOR]))
+    def test_what_the_editor_tells_has_no_body(self, command: str) -> None:
+        host, editor = linked()
+        with pytest.raises(LocalProtocolError, match=f"{command} has no body"):
+            editor.send(Record(command, {"token": "1"}, 0))
+        with pytest.raises(RemoteProtocolError, match="editor cannot say BODY while telling"):
+            hear(host, command.encode() + b"\ntoken: 1\ndata: 1\nx\n")
+
+    @pytest.mark.parametrize(("party", "other"), [(HOST, EDITOR), (EDITOR, HOST)])
+    def test_each_says_only_what_is_its_own(self, party: str, other: str) -> None:
+        speaker = dict(zip((HOST, EDITOR), linked(), strict=True))[party]
+        own, others = state.TABLES[party][state.LINKED], state.TABLES[other][state.LINKED]
+        for command in sorted(set(others) - set(own)):
+            with pytest.raises(LocalProtocolError, match=f"{party} cannot say {command} while linked"):
+                speaker.say(Record(command, {"token": "1"}))
+
+    def test_can_be_joined_to_a_session_by_a_further_connection(self) -> None:
+        host, editor = Connection(HOST), Connection(EDITOR)
+        hear(host, editor.send(Greeting(OURS)))
+        joins = {"session": "0" * 32, "join": "1"}
+        assert hear(editor, host.say(Record("link", joins))) == record("link", joins)
+        answer = {"standing": "joined"}
+        assert hear(host, editor.say(Record("linked", answer))) == record("linked", answer)
+
+    def test_lets_the_host_open_before_it_was_answered(self) -> None:
+        host, editor = Connection(HOST), Connection(EDITOR)
+        hear(host, editor.send(Greeting(OURS)))
+        said = host.say(Record("link", {})) + host.say(Record("open", {"token": "1"}))
+        assert hear(editor, said) == record("link", {}) + record("open", {"token": "1"})
+        said = editor.say(Record("linked", {"standing": "new"})) + editor.say(
+            Record("opened", {"token": "1"})
+        )
+        assert hear(host, said) == record("linked", {"standing": "new"}) + record("opened", {"token": "1"})
+
     def test_both_talk_at_once(self) -> None:
         host, editor = linked()
         opens = host.send(Record("open", {"token": "2"}, 4))
@@ -214,6 +284,35 @@ class TestABody:
         for event in (Dot(), Record("open", OPEN, 0)):
             with pytest.raises(LocalProtocolError, match="while opening"):
                 connection.send(event)
+
+
+class TestMidway:
+    """Whether the peer stopped in the middle of a record, which it has no reason to do."""
+
+    def test_is_from_the_first_byte_of_a_record_to_its_last(self) -> None:
+        host, _ = linked()
+        assert not host.midway
+        said = b"save\ntoken: 1\ndata: 2\nab\n"
+        for count in range(1, len(said)):
+            hear(host, said[count - 1 : count])
+            assert host.midway, said[:count]
+        hear(host, said[-1:])
+        assert not host.midway
+
+    def test_is_in_records_that_are_skipped_too(self) -> None:
+        _, editor = linked()
+        hear(editor, b"future\nx: y\n")
+        assert editor.midway
+        hear(editor, b"\n")
+        assert not editor.midway
+
+    def test_is_in_a_greeting(self) -> None:
+        connection = Connection(HOST)
+        assert not connection.midway
+        hear(connection, b"220 lap")
+        assert connection.midway
+        hear(connection, b"top\n")
+        assert not connection.midway
 
 
 class TestAMistake:

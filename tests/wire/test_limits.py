@@ -18,6 +18,11 @@ def test_the_defaults_are_the_constants() -> None:
         assert getattr(made, name) == getattr(limits, name.upper())
 
 
+def test_a_silence_is_longer_than_the_beats_that_may_get_lost_in_it() -> None:
+    assert 2 * limits.BEAT_IDLE < limits.DEAD_IDLE <= 45
+    assert 2 * limits.BEAT_BUSY < limits.DEAD_BUSY <= 15
+
+
 def test_each_can_be_changed() -> None:
     assert Limits(line=1, headers=2, greeting=3, body=4, records=5, junk=6).records == 5
 

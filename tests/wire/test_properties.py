@@ -11,8 +11,9 @@ from rbridge.errors import RemoteProtocolError
 from rbridge.wire import codec
 from rbridge.wire.connection import EDITOR, HOST, Connection
 from rbridge.wire.records import NEED_DATA, Body, Dot, End, Event, Greeting, Record
+from rbridge.wire.state import LINKED, TABLES
 from tests.wire.conversation import OURS, PLAIN, cut, greeted, hear, hear_all, joined, linked, opened
-from tests.wire.transcripts import ALL
+from tests.wire.transcripts import ALL, LINKS
 
 calm = settings(deadline=None)
 """A busy machine is no failure."""
@@ -90,8 +91,9 @@ def test_a_plain_editor_is_heard_as_it_spoke(
     assert hear_all(host, chunks(said, sizes)) == expected
 
 
-HOST_SAYS = st.sampled_from(["open", "saved", "refused", "close"])
-EDITOR_SAYS = st.sampled_from(["save", "opened", "refused", "close"])
+BODIED = ("open", "changed", "append", "save", "mine")
+HOST_SAYS = st.sampled_from(list(TABLES[HOST][LINKED]))
+EDITOR_SAYS = st.sampled_from([one for one in TABLES[EDITOR][LINKED] if one != "bye"])
 
 
 def exchange(
@@ -101,7 +103,7 @@ def exchange(
     wire = b""
     expected: list[Event] = []
     for command, headers, body in said:
-        record = Record(command, headers, len(body) if command in ("open", "save") else None)
+        record = Record(command, headers, len(body) if command in BODIED else None)
         wire += say(speaker, record, body)
         expected += events(record, body)
     assert hear_all(listener, chunks(wire, sizes)) == expected
@@ -151,7 +153,7 @@ def fresh_host() -> Connection:
     return Connection(HOST)
 
 
-LONGEST = 2000
+LONGEST = 3000
 """More bytes than any example has: who hears more events than that follows from hears them for ever."""
 
 READERS = st.sampled_from([greeted, opened, fresh_host, linked_host, linked_editor])
@@ -159,6 +161,8 @@ LINK = [
     b"open\ntoken: 1\ndata: 3\nabc\nsaved\ntoken: 1\nsave: 1\nsize: 3\nsha256: 00\n\nclose\ntoken: 1\n\n",
     b"opened\ntoken: 1\neditor: vim\n\nsave\ntoken: 1\nsave: 1\ndata: 3\nabc\nbye\nmessage: x\n\n",
     OURS.encode() + b"\n",
+    *[turn.said for one in LINKS for turn in one.turns if len(turn.said) < 1000],
+    *[b"".join(turn.said for turn in one.turns[-4:]) for one in LINKS if len(one.turns) > 6],
 ]
 SEEDS = st.sampled_from([one.said for one in ALL if len(one.said) < 1000] + LINK)
 WORDS = st.sampled_from(
@@ -168,6 +172,9 @@ WORDS = st.sampled_from(
         b"close\n",
         b".\n",
         b"link\n",
+        b"linked\n",
+        b"changed\n",
+        b"beat\n\n",
         b"\n",
         b"\r\n",
         b"data: 3\n",

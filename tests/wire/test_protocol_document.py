@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from rbridge.wire import codec, limits
+from rbridge.wire import auth, codec, limits
 from rbridge.wire.limits import Limits
 from rbridge.wire.records import Dot, Record
-from rbridge.wire.state import TABLES
+from rbridge.wire.state import EDITOR, HOST, LINKED, TABLES
 from tests.wire.conversation import greeted, hear, opened, record
 from tests.wire.diagrams import DOCUMENT, draw, with_diagrams
+from tests.wire.transcripts import LINKS
 
 TEXT = DOCUMENT.read_text()
 
@@ -27,6 +28,43 @@ def test_a_changed_table_shows() -> None:
 @pytest.mark.parametrize("name", Limits.__slots__)
 def test_it_states_every_limit(name: str) -> None:
     assert f"| `{name.upper()}` | {getattr(limits, name.upper())} |" in TEXT
+
+
+@pytest.mark.parametrize("name", ["BEAT_IDLE", "BEAT_BUSY", "DEAD_IDLE", "DEAD_BUSY"])
+def test_it_states_every_time(name: str) -> None:
+    assert f"| `{name}` | {getattr(limits, name):g} |" in TEXT
+
+
+def test_its_proofs_are_those_that_we_give() -> None:
+    words = ("0123456789abcdef", "00000000000000aa")
+    nonces = ("00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100")
+    assert all(f"`{word}`" in TEXT for word in words + nonces)
+    for role in (auth.HOST, auth.EDITOR):
+        assert f"\n{role} {auth.proof(bytes(range(32)), role, *words, *nonces)}\n" in TEXT
+
+
+def link_rows(party: str) -> dict[str, str]:
+    """The rows of the table of what *party* says on a link, by command."""
+    title = {HOST: "### From the host", EDITOR: "### From the editor"}[party]
+    table = TEXT.split(title + "\n")[1].split("\n### ")[0].split("\n\nEvery ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    return {row.split("`")[1]: row for row in rows}
+
+
+@pytest.mark.parametrize("party", TABLES)
+def test_its_link_tables_have_every_record_and_no_other(party: str) -> None:
+    said = set(TABLES[party][LINKED]) | ({"link"} if party == HOST else {"linked"})
+    assert set(link_rows(party)) == said
+
+
+@pytest.mark.parametrize("party", TABLES)
+def test_its_link_tables_name_every_header_of_the_golden_links(party: str) -> None:
+    rows = link_rows(party)
+    for one in LINKS:
+        for event in one.events(party):
+            if isinstance(event, Record):
+                for name in event.headers:
+                    assert f"`{name}`" in rows[event.command] or f"`{name}: " in rows[event.command], event
 
 
 def test_it_states_the_length_of_our_greeting() -> None:

@@ -189,7 +189,7 @@ class TestALink:
 
     def test_passes_over_records_it_does_not_know_whole(self) -> None:
         _, editor = linked()
-        said = b"changed\ntoken: 1\nsize: 2\ndata: 5\nopen\n\nbeat\n\nsaved\ntoken: 1\n\n" * 300
+        said = b"renamed\ntoken: 1\nsize: 2\ndata: 5\nopen\n\nping\n\nsaved\ntoken: 1\n\n" * 300
         assert hear(editor, said) == 300 * record("saved", {"token": "1"})
 
     def test_takes_a_body_in_blocks_and_ignores_what_stands_behind_it(self) -> None:

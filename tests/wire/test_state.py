@@ -106,3 +106,17 @@ def test_which_records_have_a_body() -> None:
     assert not states.has_body(HOST, "link")
     with pytest.raises(LocalProtocolError):
         states.has_body(HOST, "saved")
+
+
+def test_on_a_link_the_records_with_a_text_are_these() -> None:
+    states = States()
+    states.now = {HOST: state.LINKED, EDITOR: state.LINKED}
+    bodied = {
+        party: {one for one in states.commands(party) if states.has_body(party, one)} for party in PARTIES
+    }
+    assert bodied == {HOST: {"open", "changed", "append"}, EDITOR: {"save", "mine"}}
+
+
+def test_on_a_link_both_sides_can_always_say_that_they_live_and_that_a_document_is_closed() -> None:
+    for party in PARTIES:
+        assert {"beat", "close", "refused"} <= set(TABLES[party][state.LINKED])

@@ -2,7 +2,7 @@
 
 Recorded from the running programs, those that could not be run read off their sources. Each transcript says
 who reads it and what is to be heard; the tests feed it whole, byte by byte, cut anywhere, and with bytes
-behind it.
+behind it. What our own two sides say to each other is in ``tests/wire/links.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import NamedTuple
 from rbridge.wire.connection import EDITOR, HOST
 from rbridge.wire.records import Dot, Event, Greeting
 from tests.wire.conversation import record
+from tests.wire.links import LINKS, Conversation, Turn
+
+__all__ = ["ALL", "CLIENTS", "LINKS", "SERVERS", "Conversation", "Transcript", "Turn"]
 
 
 class Transcript(NamedTuple):
