@@ -1,7 +1,8 @@
 """The entry of ``rbridge``, ``rmate`` and ``python -m rbridge``.
 
-What the host uses goes straight to ``client`` and imports nothing else; all other commands are the laptop's
-and go to ``cli``, which needs Python 3.10 and the libraries that are installed with rbridge.
+What the host uses goes straight to ``client`` and imports nothing else, by way of ``client.both`` where it is
+a command of the laptop too. All others are the laptop's and go to ``cli``, which needs Python 3.10 and the
+libraries that are installed with rbridge.
 """
 
 import os
@@ -31,6 +32,11 @@ def main(argv: "Optional[List[str]]" = None) -> int:
                 from rbridge.client import use
 
                 return use.run(arguments[1:])
+            if arguments[:1] in (["status"], ["close"], ["resolve"]):
+                from rbridge import laptop
+                from rbridge.client import both
+
+                return both.run(arguments[0], arguments[1:], laptop.run if laptop.installed() else None)
             from rbridge import laptop
 
             return laptop.run(arguments)

@@ -30,9 +30,6 @@ ENTRY_LENGTH = 46
 FILE_LENGTH = 30
 STORED = 0
 
-AFTERWARDS = "rbridge.client.incoming"
-"""The module whose import says that nobody waits for us any more: now there is time to compile the rest."""
-
 
 def number(data: bytes, at: int, length: int) -> int:
     return int.from_bytes(data[at : at + length], "little")
@@ -88,10 +85,6 @@ class Archive:
         """None: the import system makes the module."""
 
     def exec_module(self, module: "ModuleType") -> None:
-        if module.__name__ == AFTERWARDS and self.kept and not self.code:
-            from rbridge.client import compiled
-
-            compiled.keep(self)
         file, _ = self.file(module.__name__)
         code = marshal.loads(self.code[file]) if file in self.code else self.compile(file)
         exec(code, module.__dict__)

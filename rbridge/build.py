@@ -1,19 +1,25 @@
 """Writes the single-file client: the portable core as a zip behind a few lines of shell.
 
 ``python -m rbridge.build [-o FILE]`` writes it, executable, and prints its size and sha256. The same
-sources give the same bytes. The shell finds a Python 3.6 or later and has it import from the file itself
-(:mod:`rbridge.archive`), told so through ``-c``: running a zip as a script goes through ``runpy``, which
-costs 4 to 9 ms at each start. ``python3 FILE`` works too, for a home that nothing may be executed from.
+sources give the same bytes. Comments, docstrings and annotations are left out, which makes it a third
+smaller and the first start, which compiles, 2 ms faster; each line keeps its number, for tracebacks.
+
+The shell finds a Python 3.6 or later and has it import from the file itself (:mod:`rbridge.archive`), told
+so through ``-c``: running a zip as a script goes through ``runpy``, which costs 4 to 9 ms at each start.
+``python3 FILE`` works too, for a home that nothing may be executed from.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import os
 import sys
 import tempfile
+import tokenize
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from rbridge import __version__
@@ -46,7 +52,8 @@ UNIX = 3
 
 HEADER = """\
 #!/bin/sh
-# rbridge {version}, the host's side. Behind these lines lies a zip of Python source: unzip -l shows it.
+# rbridge {version}, the host's side. Behind these lines lies a zip of Python source,
+# without its comments: unzip -l shows it.
 # MIT licence. RBRIDGE_PYTHON names the Python to use; else the first of these that is {oldest} or later.
 for python in "$RBRIDGE_PYTHON" {candidates}; do
   case ":$RBRIDGE_TRIED:" in *":$python:"*) continue ;; esac
@@ -106,6 +113,79 @@ def modules() -> list[str]:
     return sorted(path.relative_to(PACKAGE).as_posix() for path in found)
 
 
+def source(name: str) -> bytes:
+    """What the single file holds of the module *name*."""
+    return bare((PACKAGE / name).read_bytes())
+
+
+def bare(text: bytes) -> bytes:
+    """*text* without what no interpreter needs: comments, docstrings, and what is for a type checker only.
+
+    Each line that is left has the number that it had.
+    """
+    lines = text.splitlines()
+    tree = ast.parse(text)
+    for row, begin, end in sorted([*_comments(text, lines), *_annotations(tree, lines)], reverse=True):
+        line = lines[row - 1]
+        lines[row - 1] = (line[:begin] + line[end:]).rstrip()
+    for node, word in _needless(tree):
+        assert node.end_lineno is not None
+        first = (lines[node.lineno - 1][: node.col_offset] + word).rstrip()
+        lines[node.lineno - 1 : node.end_lineno] = [first] + [b""] * (node.end_lineno - node.lineno)
+    return b"".join(line + b"\n" for line in lines)
+
+
+Cut = tuple[int, int, int]
+"""What is to go of a line: its number, the first byte, the first one behind."""
+
+
+def _comments(text: bytes, lines: list[bytes]) -> Iterator[Cut]:
+    for token in tokenize.tokenize(io.BytesIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            yield row, len(token.line[:column].encode("utf-8")), len(lines[row - 1])
+
+
+def _annotations(tree: ast.Module, lines: list[bytes]) -> Iterator[Cut]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            begin, annotation = node.col_offset + len(node.arg.encode("utf-8")), node.annotation
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            assert node.target.end_col_offset is not None
+            begin, annotation = node.target.end_col_offset, node.annotation
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.returns is not None:
+            annotation = node.returns
+            before = lines[annotation.lineno - 1][: annotation.col_offset]
+            begin = len(before[: before.rindex(b"->")].rstrip())
+        else:
+            continue
+        assert annotation.end_col_offset is not None
+        yield annotation.lineno, begin, annotation.end_col_offset
+
+
+def _needless(tree: ast.Module) -> Iterator[tuple[ast.stmt, bytes]]:
+    """The statements that do nothing, each with what has to stand in its place."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list):
+            continue
+        empty = node is not tree and all(map(_does_nothing, body))
+        for one in filter(_does_nothing, body):
+            yield one, b"pass" if empty and one is body[0] else b""
+
+
+def _does_nothing(node: ast.stmt) -> bool:
+    """A string by itself, or what only a type checker is to see (``if MYPY:``)."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "MYPY"
+        and not node.orelse
+    )
+
+
 def candidates() -> list[str]:
     """The Pythons that the shell tries, in order."""
     versions = range(NEWEST[1], OLDEST[1] - 1, -1)
@@ -125,7 +205,7 @@ def header(begin: int, end: int) -> bytes:
 
 def content() -> bytes:
     """The whole file."""
-    loader = (PACKAGE / LOADER).read_bytes()
+    loader = source(LOADER)
     draft = archive(b"")
     begin = len(draft) - draft.index(loader)
     return archive(header(begin, begin - len(loader)))
@@ -140,7 +220,7 @@ def archive(prefix: bytes) -> bytes:
         _add(zipped, "__main__.py", main.encode("ascii"), zipfile.ZIP_DEFLATED)
         for name in modules():
             method = zipfile.ZIP_STORED if name == LOADER else zipfile.ZIP_DEFLATED
-            _add(zipped, f"rbridge/{name}", (PACKAGE / name).read_bytes(), method)
+            _add(zipped, f"rbridge/{name}", source(name), method)
     return written.getvalue()
 
 

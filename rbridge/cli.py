@@ -115,6 +115,110 @@ def demo(auto: bool, ssh: bool) -> None:
     trio.run(partial(play, click.echo, scripted=auto or not sys.stdin.isatty(), ssh=ssh))
 
 
+@rbridge.command()
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing; 0 only if the host has every edit, else 75.")
+@click.argument("path", default="")
+def status(path: str, quiet: bool) -> int:
+    """List what is open, and what is kept here because its host did not get it.
+
+    PATH is HOST:PATH, the end of a path, a directory, or an id.
+    """
+    from rbridge import standing
+
+    return standing.status(path, quiet, click.echo, _say)
+
+
+@rbridge.command()
+@click.argument("path", default="")
+def close(path: str) -> int:
+    """Close PATH, all below it, or all that is open.
+
+    Ends with 75 if a text of it stays here: rbridge recover.
+    """
+    from rbridge import standing
+
+    return standing.close(path, _say)
+
+
+@rbridge.command()
+@click.argument("path")
+@click.option("--show", "choose", flag_value="show", default=True, help="The difference (default).")
+@click.option("--mine", "choose", flag_value="mine", help="This laptop's text goes to the host.")
+@click.option("--theirs", "choose", flag_value="theirs", help="The host's text stays.")
+def resolve(path: str, choose: str) -> int:
+    """Show or settle a conflict: PATH was changed on the host while it was edited here."""
+    from rbridge import standing
+
+    return standing.resolve(path, choose, click.echo, _say)
+
+
+@rbridge.group(invoke_without_command=True)
+@click.pass_context
+def recover(context: click.Context) -> int:
+    """Texts that are kept here because their host did not acknowledge them."""
+    from rbridge import recovery
+
+    return 0 if context.invoked_subcommand else recovery.list_(click.echo, _say)
+
+
+@recover.command("list")
+def recover_list() -> int:
+    """List them: id, age, size, file, and why."""
+    from rbridge import recovery
+
+    return recovery.list_(click.echo, _say)
+
+
+@recover.command("show")
+@click.argument("id_", metavar="ID")
+def recover_show(id_: str) -> int:
+    """Print a text."""
+    from rbridge import recovery
+
+    out = sys.stdout.buffer
+    return recovery.show(id_, recovery.Screen(out) if out.isatty() else out)
+
+
+@recover.command("send")
+@click.argument("id_", metavar="ID")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+def recover_send(id_: str, yes: bool) -> int:
+    """Send a text to its host after all; the file must be open there."""
+    from rbridge import recovery
+
+    return recovery.send(id_, partial(_confirm, yes), _say)
+
+
+@recover.command("save")
+@click.argument("id_", metavar="ID")
+@click.argument("file", default="")
+@click.option("--force", "-f", is_flag=True, help="Overwrite FILE.")
+def recover_save(id_: str, file: str, force: bool) -> int:
+    """Write a copy of a text to FILE."""
+    from rbridge import recovery
+
+    return recovery.save(id_, file, force, _say)
+
+
+@recover.command("drop")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+def recover_drop(ids: tuple[str, ...], yes: bool) -> int:
+    """Erase texts that are not needed any more."""
+    from rbridge import recovery
+
+    return recovery.drop(ids, partial(_confirm, yes), _say)
+
+
+def _confirm(sure: bool, question: str) -> bool:
+    """Ask on the terminal; without one only --yes is a yes."""
+    if sure:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(question, "say --yes: there is no terminal to ask on")
+    return click.confirm(question, err=True)
+
+
 async def _serve(settings: Config, verbose: int) -> None:
     """Run a daemon until a signal ends it; say on stdout where it listens, all else on stderr."""
     import os

@@ -105,7 +105,7 @@ class Here:
                     await process.wait()
 
 
-class _Foreground:
+class _Foreground(Running):
     def __init__(self, process: trio.Process) -> None:
         self._process = process
 
@@ -147,11 +147,11 @@ class _ObservedDesk:
         self._inner = inner
         self._story = story
 
-    async def save(self, snapshot: Path) -> Outcome:
+    async def save(self, snapshot: Path, /, digest: str = "") -> Outcome:
         size = os.stat(snapshot).st_size  # in memory
         began = trio.current_time()
         self._story.step("laptop", "saved", f"the editor wrote {size} bytes")
-        outcome = await self._inner.save(snapshot)
+        outcome = await self._inner.save(snapshot, digest)
         took = (trio.current_time() - began) * 1000
         if outcome.delivered:
             self._story.saves += 1

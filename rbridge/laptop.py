@@ -12,6 +12,9 @@ LAPTOP_PYTHON = (3, 10)
 
 ALONE = """\
 usage: rbridge open [options] PATH...    open files in the editor on your laptop
+       rbridge status [-q] [PATH]        what is open, saved or not
+       rbridge close [PATH]...           close it
+       rbridge resolve PATH [--show | --mine | --theirs]
        rbridge use LAPTOP                which laptop, where several are connected
        rbridge --version
 
@@ -53,6 +56,13 @@ def run(arguments: "List[str]") -> int:
         )
         return 69
     return cli.run(arguments)
+
+
+def installed() -> bool:
+    """Whether the laptop's commands can be run here."""
+    from importlib.util import find_spec
+
+    return sys.version_info >= LAPTOP_PYTHON and has_cli() and find_spec("click") is not None
 
 
 def has_cli() -> bool:

@@ -153,6 +153,19 @@ def proof(record_property: Callable[[str, object], None]) -> Callable[[str], Non
     return say
 
 
+@pytest.fixture
+def faults(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Count faults for the run's own report: ``faults("tunnel cuts", 50)``, of which *lost* lost something.
+
+    The numbers of one class are added up over all tests. Of a test that fails at least one counts as lost.
+    """
+
+    def count(kind: str, number: int = 1, lost: int = 0) -> None:
+        record_property(Report.FAULTS, (kind, number, lost))
+
+    return count
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The top of the source tree."""

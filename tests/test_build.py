@@ -1,5 +1,6 @@
 """The single-file client: what is in it, and that it runs wherever a Python 3.6 can be found."""
 
+import ast
 import functools
 import hashlib
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from rbridge import __version__, build
+from tests.harness.wait import until
 
 SIZE = 150 * 1024  # bytes, the goal of design.md section 11
 PYPY = "/usr/bin/pypy3"
@@ -84,6 +86,77 @@ def test_holds_the_portable_core_and_nothing_else(single):
     assert not [
         name for name in names if name.startswith(("rbridge/server", "rbridge/adapters", "rbridge/cli.py"))
     ]
+
+
+class Bared(ast.NodeTransformer):
+    """Takes out of a syntax tree what :func:`build.bare` is to take out of its text."""
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node):
+        self.generic_visit(node)
+        return ast.copy_location(ast.Assign([node.target], node.value), node) if node.value else node
+
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not needless(one)]
+            if not node.body and not isinstance(node, ast.Module):
+                node.body = [ast.Pass()]
+        return node
+
+
+def needless(node):
+    """Whether it is a string or an ``if MYPY:``."""
+    if isinstance(node, ast.Expr):
+        return isinstance(getattr(node.value, "value", None), str)
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "MYPY"
+
+
+def lines(tree):
+    """Where the statements of *tree* stand, as far as they do anything."""
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and not isinstance(node, ast.Pass)
+    ]
+
+
+@pytest.mark.parametrize("name", build.modules())
+def test_what_is_left_of_a_module_does_the_same_in_the_same_lines(name):
+    before = Bared().visit(ast.parse((build.PACKAGE / name).read_bytes()))
+    after = ast.parse(build.source(name))
+    assert ast.dump(after) == ast.dump(before)
+    assert lines(after) == lines(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ('"""Doc,\nlong."""\n\n# why\nx = 1  # because\n', "\n\n\n\nx = 1\n"),
+        ('"""Nothing else."""\n', "\n"),
+        ('class A(Exception):\n    """One."""\n', "class A(Exception):\n    pass\n"),
+        ('x = 1\n"""What x is,\nin words."""\ny = 2\n', "x = 1\n\n\ny = 2\n"),
+        ('x = "# no comment"  # é\n', 'x = "# no comment"\n'),
+        ('x = """\n# a text  \n"""\n', 'x = """\n# a text  \n"""\n'),
+        ('é = "ü"  # ä # b\n', 'é = "ü"\n'),
+        ("MYPY = False\nif MYPY:\n    import a\n\n    b = a\nc = 1\n", "MYPY = False\n\n\n\n\nc = 1\n"),
+        ("if MYPY:\n    x = 1\nelse:\n    x = 2\n", "if MYPY:\n    x = 1\nelse:\n    x = 2\n"),
+        ('def f(ä: "é" = 1, *b: "B", **c: "C") -> "D":\n    pass\n', "def f(ä = 1, *b, **c):\n    pass\n"),
+        (
+            "def f(\n    a: 'A',\n    b: 'B' = 2,\n) -> 'C':\n    'Doc.'\n",
+            "def f(\n    a,\n    b = 2,\n):\n    pass\n",
+        ),
+        ('self.x: "List[str]" = []\n', "self.x = []\n"),
+    ],
+)
+def test_leaves_out_what_no_interpreter_needs(text, left):
+    assert build.bare(text.encode()).decode() == left
 
 
 def test_says_what_it_wrote(tmp_path, capsys):
@@ -158,6 +231,7 @@ def test_the_second_start_compiles_nothing_under_every_python_that_is_here(home,
         return ran.out
 
     assert f"{single}/rbridge/client/main.py" in start(b"first\n")
+    until(lambda: not home.processes(), what="the process in the background ends")
     (kept,) = home.state.glob("code.*")
     before = kept.stat().st_mtime_ns
     assert start(b"second\n") == "[]\n"
@@ -177,6 +251,7 @@ def test_a_failure_in_kept_code_is_shown_with_its_source(home, builds):
         words = ["-w", "-H", "127.0.0.1", "-p", str(listener.getsockname()[1]), home.file("a")]
         home.run([builds.rmate, *words]).ok()
         read.result(20)
+    until(lambda: not home.processes(), what="the process in the background ends")
     shutil.copy(builds.file, home.path / "rbridge")
     bad = "import traceback\nfrom rbridge.client import options\ntry: options.parse(None)\n"
     bad += "except TypeError: traceback.print_exc()\n"
@@ -238,7 +313,7 @@ def test_goes_on_when_the_file_is_replaced_while_it_runs(home, single):
 def offsets(path):
     """Where the loader lies in the file, counted from the end: begin and end."""
     data = path.read_bytes()
-    loader = (build.PACKAGE / build.LOADER).read_bytes()
+    loader = build.source(build.LOADER)
     begin = len(data) - data.index(loader)
     return begin, begin - len(loader)
 

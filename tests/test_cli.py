@@ -157,3 +157,98 @@ def test_importing_the_command_line_imports_no_trio(home):
 
     code = "import sys, rbridge.cli; print('trio' in sys.modules)"
     assert home.run([sys.executable, "-c", code]).ok().out == "False\n"
+
+
+ID = "aaaaaaaa1111111111111111"
+
+
+@pytest.fixture
+def keep(home, tmp_path):
+    """Put a text into this home's spool: ``keep(b"...")``."""
+    from rbridge.server.spool import Spool
+
+    def make(data):
+        (tmp_path / "kept").write_bytes(data)
+        words = {"host": "gpu1", "path": "/home/u/x.py", "shown": "x.py", "why": "kept", "base": ""}
+        with open(tmp_path / "kept", "rb") as file:
+            Spool(str(home.state / "spool"), 1 << 20).keep(ID, file.fileno(), "x.py", **words)
+
+    return make
+
+
+@pytest.fixture
+def opened(daemon):
+    """A daemon with one document open: its socket's other end, which speaks as a plain client."""
+    import socket
+
+    served = daemon(editor="/bin/sh -c 'exec sleep 1000'")
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(served.socket))
+        peer.sendall(b"open\ndisplay-name: gpu1:x.py\nreal-path: /home/u/x.py\ntoken: t\ndata: 1\nx\n\n.\n")
+        yield peer
+
+
+def test_status_and_close(opened, run):
+    listed = until(lambda: run("status").ok().out)
+    assert listed.split()[0] == "gpu1:/home/u/x.py"
+    assert run("status", "-q", "x.py").ok().out == ""
+    assert run("close", "y.py").code == 66
+    assert "gpu1:/home/u/x.py: closed" in run("close", "x.py").ok().err
+    assert run("status").ok().out == ""
+    assert b"close" in opened.recv(1000)
+
+
+def test_a_kept_text_counts_as_unsafe_whether_a_daemon_runs_or_not(opened, run, keep):
+    keep(b"mine\n")
+    assert run("status", "-q").code == 75
+    assert "rbridge recover" in run("status").ok().out
+
+
+def test_resolve_of_what_is_not_in_conflict(opened, run):
+    until(lambda: run("status").ok().out)
+    ran = run("resolve", "x.py")
+    assert (ran.code, ran.err) == (75, "rbridge: x.py on gpu1: there is no conflict\n")
+    assert run("resolve", "y.py", "--mine").code == 66
+    assert run("resolve").code == 64
+
+
+def test_recover_without_a_daemon(run, keep, tmp_path):
+    assert "nothing is kept" in run("recover").ok().err
+    keep(b"mine\n")
+    bare, listed = (run("recover", *word).ok().out.split() for word in ((), ("list",)))
+    age = bare.index("s") - 1
+    assert [*bare[:age], *bare[age + 1 :]] == [*listed[:age], *listed[age + 1 :]]
+    assert run("recover").ok().out.split()[0] == "111111"
+    assert run("recover", "show", "1111").ok().out == "mine\n"
+    assert run("recover", "save", "1111", str(tmp_path / "copy")).code == 0
+    assert (tmp_path / "copy").read_bytes() == b"mine\n"
+    assert run("recover", "save", "1111", str(tmp_path / "copy")).code == 73
+    assert run("recover", "show", "2").code == 66
+    ran = run("recover", "send", "1111")
+    assert (ran.code, ran.err.count("\n")) == (69, 1)
+    ran = run("recover", "drop", "1111")
+    assert ran.code == 64
+    assert "--yes" in ran.err
+    run("recover", "drop", "--yes", "1111").ok()
+    assert run("recover").ok().out == ""
+
+
+def test_recover_send_of_what_is_not_open(daemon, run, keep):
+    keep(b"mine\n")
+    daemon(editor="true")
+    ran = run("recover", "send", "1111")
+    assert ran.code == 75
+    assert "open it there first: rbridge open /home/u/x.py" in ran.err
+
+
+def test_recover_asks_on_a_terminal(tmux, run, keep):
+    from tests.harness.environment import rbridge as command
+
+    keep(b"mine\n")
+    import shlex
+
+    tmux.line(shlex.join(command("recover", "drop", "1111")) + "; echo exit=$?")
+    tmux.wait_for("[y/N]")
+    tmux.line("n")
+    tmux.wait_for("exit=75")
+    assert run("recover").ok().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
 import rbridge.__main__ as entry
@@ -44,3 +45,13 @@ def test_a_library_that_is_missing_is_named(monkeypatch, capsys):
     monkeypatch.delattr(rbridge, "cli", raising=False)
     assert entry.main(["rbridge", "serve"]) == 69
     assert "need the Python package 'click'" in capsys.readouterr().err
+
+
+def test_whether_its_commands_can_be_run_here(monkeypatch):
+    assert laptop.installed()
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "click" else real(name))
+    assert not laptop.installed()
+    monkeypatch.setattr(importlib.util, "find_spec", real)
+    monkeypatch.setattr(laptop, "LAPTOP_PYTHON", (9, 9))
+    assert not laptop.installed()

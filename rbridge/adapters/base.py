@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
+
+from rbridge.errors import NotListening
 
 
 class State(enum.Enum):
@@ -76,9 +79,10 @@ class Text:
 class Desk(Protocol):
     """What an adapter reports to the daemon."""
 
-    async def save(self, snapshot: Path, /) -> Outcome:
+    async def save(self, snapshot: Path, /, digest: str = "") -> Outcome:
         """Deliver the bytes of *snapshot* to the host and return what became of them.
 
+        *digest* is their sha256 in hex, where the adapter has it already: they are not read again for it.
         The adapter owns *snapshot*, leaves it unchanged until this returns, and removes it afterwards. May
         take as long as the host does; a save that a newer one overtook returns the newer one's outcome.
         """
@@ -103,7 +107,17 @@ class Pane(Protocol):
         ...
 
     async def show(self, state: State, message: str = "") -> None:
-        """Show *state*; *message* is one clean line or empty."""
+        """Show *state*; *message* is one clean line or empty. What needs no attention is not worth a
+        message.
+        """
+
+    @property
+    def resume(self) -> Mapping[str, Any]:
+        """What :meth:`Adapter.adopt` of another process needs to go on with this text, as JSON can hold it.
+
+        Empty where that is not possible, the default.
+        """
+        return {}
 
 
 class Adapter(ABC):
@@ -128,3 +142,25 @@ class Adapter(ABC):
         file. Raises :class:`rbridge.errors.RbridgeError` when the editor cannot be started or reached; the
         message names the editor and what to do.
         """
+
+    def runs(self, text: Text, resume: Mapping[str, Any]) -> bool:
+        """Whether :meth:`adopt` can go on with *text*: its editor was started by an adapter in another
+        process, which is dead and left *resume*, and still has the text open.
+        """
+        return False
+
+    async def adopt(
+        self,
+        text: Text,
+        desk: Desk,
+        resume: Mapping[str, Any],
+        *,
+        task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Go on with a text that another process's :meth:`edit` opened, as :meth:`edit` does from then on.
+
+        *resume* is that pane's, with ``known`` added: the sha256 of what the host has, empty where nobody can
+        tell. Any other text in the file is handed to *desk* at once. An editor that has ended meanwhile is
+        one that ends now. Raises NotListening when this cannot be done; the file is as it was then.
+        """
+        raise NotListening(f"{self.name} cannot go on with a text that was open before")

@@ -6,23 +6,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from shutil import which as find_program
+from typing import Any
 
 import trio
 
+from rbridge.adapters import lifeline, orphan
 from rbridge.adapters.base import Adapter, Desk, Pane, Text
 from rbridge.adapters.commandline import command_line
 from rbridge.adapters.courier import Courier
 from rbridge.adapters.editors import WAIT_OPTIONS, Preset
 from rbridge.adapters.guards import Measures, Site
-from rbridge.adapters.place import Place, place_for
+from rbridge.adapters.pids import lives
+from rbridge.adapters.place import Place, place_again, place_for, private_of
 from rbridge.adapters.process import Child, Opener, Running, Start, cannot_start, environment
 from rbridge.adapters.tasks import beside
 from rbridge.adapters.watch import Watcher, best_watcher
-from rbridge.errors import NotListening, clean
+from rbridge.errors import CannotCreate, NotListening, clean
 
+LONG_AGO = float("-inf")
 AT_ONCE = 2.0  # seconds: nobody looked at a text and closed it faster, so it was not the editor that ended
 PREPARE = 30.0  # seconds for what a guard runs first; it may start an Emacs
 
@@ -65,11 +70,50 @@ class CommandAdapter(Adapter):
                 courier = Courier(text, desk, watch, place.private, self.name)
                 await courier.start()
                 async with self._opener.open(start) as editor:
-                    end = _End(began=trio.current_time())
-                    async with beside(partial(end.wait, editor, courier)):
-                        task_status.started(courier)
-                        await courier.run()
-                        await self._judge(end, editor, courier, desk)
+                    if editor.resume:
+                        courier.trace = {**place.resume, **editor.resume}
+                    await self._until_over(trio.current_time(), editor, courier, desk, task_status)
+
+    def runs(self, text: Text, resume: Mapping[str, Any]) -> bool:
+        private = private_of(text, resume)
+        if private is None:
+            return False
+        return lifeline.holds(private) if resume.get("kind") == lifeline.KIND else lives(resume)
+
+    async def adopt(
+        self,
+        text: Text,
+        desk: Desk,
+        resume: Mapping[str, Any],
+        *,
+        task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Whatever editor it is: this adapter's own, or the one that the daemon was started with before."""
+        name = clean(str(resume.get("editor") or self.name))
+        try:
+            with place_again(text, resume) as place:
+                async with self._watcher.watching(text.file) as watch:
+                    courier = Courier(text, desk, watch, place.private, name)
+                    courier.go_on_from(resume)
+                    async with _found(place, resume) as editor:
+                        courier.trace = {**place.resume, **editor.resume}
+                        await self._until_over(LONG_AGO, editor, courier, desk, task_status)
+        except CannotCreate as error:
+            raise NotListening(f"cannot go on in {name}: {error}") from error
+
+    async def _until_over(
+        self,
+        began: float,
+        editor: Running,
+        courier: Courier,
+        desk: Desk,
+        task_status: trio.TaskStatus[Pane],
+    ) -> None:
+        end = _End(began)
+        async with beside(partial(end.wait, editor, courier)):
+            task_status.started(courier)
+            await courier.run()
+            await self._judge(end, editor, courier, desk)
 
     async def _judge(self, end: _End, editor: Running, courier: Courier, desk: Desk) -> None:
         """The editor ended and all it wrote is delivered: is that the end of the document?"""
@@ -122,6 +166,13 @@ class CommandAdapter(Adapter):
         if measures.before:
             await _run_first(start, measures.before)
         return start
+
+
+def _found(place: Place, resume: Mapping[str, Any]) -> AbstractAsyncContextManager[Running]:
+    """The editor that another process started, running or not."""
+    if resume.get("kind") == lifeline.KIND:
+        return lifeline.adopted(place.private)
+    return orphan.adopted(place.private, resume)
 
 
 @dataclass

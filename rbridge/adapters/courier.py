@@ -10,13 +10,15 @@ import itertools
 import os
 import shutil
 import stat
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import trio
 
 from rbridge.adapters import snapshot
-from rbridge.adapters.base import Desk, Outcome, Result, State, Text
+from rbridge.adapters.base import Desk, Outcome, Pane, Result, State, Text
 from rbridge.adapters.snapshot import Snapshot
 from rbridge.adapters.watch import Watch
 from rbridge.errors import clean
@@ -27,14 +29,16 @@ HASHED = 64 << 20  # bytes up to which a text is hashed before its editor starts
 ATTEMPTS = 20  # copies of a file that keeps changing, at most QUIET apart, before we say so
 
 
-class Courier:
+class Courier(Pane):
     """What is delivered between one file and one desk. It is also the text's Pane.
 
     *editor* is the editor's name in messages, *private* a directory of ours on the same file system as the
-    text. Call :meth:`start` before the editor runs.
+    text. Call :meth:`start` before the editor runs, or :meth:`go_on_from` where it does already. *trace* is
+    what finds the editor again from another process, known once it runs.
     """
 
     def __init__(self, text: Text, desk: Desk, watch: Watch, private: Path, editor: str) -> None:
+        self.trace: Mapping[str, Any] = {}
         self.text = text
         self._desk = desk
         self._watch = watch
@@ -67,6 +71,20 @@ class Courier:
             await trio.lowlevel.checkpoint()
         else:
             self._known = await trio.to_thread.run_sync(snapshot.digest_of, self.text.file)
+
+    def go_on_from(self, resume: Mapping[str, Any]) -> None:
+        """Another process noted what the text is, and left *resume*: what is there now may be a save."""
+        self._known = str(resume.get("known", ""))
+        self._laid = tuple(resume.get("laid", ()))
+        for copy in [*self._private.glob("save-*"), *self._private.glob("new-*")]:
+            copy.unlink()  # it was killed in the middle of one, and ours begin with the same names
+        self._watch.notice(written=True, reshaped=True)
+
+    @property
+    def resume(self) -> Mapping[str, Any]:
+        if not self.trace:
+            return {}
+        return {**self.trace, "editor": self._editor, "laid": list(self._laid)}
 
     def end(self) -> None:
         """The editor is gone: :meth:`run` takes a last look and returns."""
@@ -157,7 +175,7 @@ class Courier:
                 "the host's file is intact"
             )
             return
-        outcome = await self._desk.save(taken.file)
+        outcome = await self._desk.save(taken.file, taken.digest)
         if outcome.delivered or outcome.result is Result.KEPT:
             self._known = taken.digest
         if outcome.delivered:

@@ -1,4 +1,5 @@
 """What editors must not do with a remote text: run what is written in it, and keep copies of it on the disk.
+And what they must: show the host's new text where the user has changed nothing.
 
 A guard acts on texts below FILES only, whatever the user's own settings are, and changes nothing for other
 files in the same editor. Each is a function from a :class:`Site` to :class:`Measures`.
@@ -57,7 +58,20 @@ if 1
       unlet g:rbridge_kept
     endif
   endfunction
+  function! RbridgeLook(timer) abort
+    if mode(1) ==# 'n' || mode(1) ==# 'i'
+      for buffer in getbufinfo({'bufloaded': 1})
+        if !buffer.changed && getbufvar(buffer.bufnr, 'rbridge', 0)
+          execute 'silent! checktime' buffer.bufnr
+        endif
+      endfor
+    endif
+  endfunction
+  if has('timers')
+    call timer_start(1000, 'RbridgeLook', {'repeat': -1})
+  endif
   augroup rbridge
+    autocmd BufReadPre,BufNewFile {pattern} setlocal autoread | let b:rbridge = 1
     autocmd! BufWritePre
     autocmd BufWritePre * call RbridgeAfter()
     autocmd BufWritePre {pattern} setlocal noundofile | call RbridgeBefore()
@@ -89,6 +103,8 @@ EMACS = """\
 (defun rbridge-keep-no-copy ()
   (when (rbridge-remote-p)
     (auto-save-mode -1)
+    (setq-local auto-revert-verbose nil)
+    (auto-revert-mode 1)
     (setq-local backup-inhibited t
                 make-backup-files nil
                 version-control 'never

@@ -14,6 +14,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -21,6 +22,8 @@ from rbridge.adapters.process import Start, cannot_start, last_line
 
 DEADLINE = 30.0  # seconds until the program must run; a terminal emulator may start slowly
 SHELL = "/bin/sh"
+FIFO = "alive"
+KIND = "lifeline"
 
 # $1: the fifo, $2: the working directory, the rest: the program's words.
 HOLD = """exec 9>"$1" || exit 1
@@ -34,15 +37,59 @@ shift 2
 ("$@" 9>&-; echo "left $?" >&9) &"""
 
 
-class Lifeline:
-    """The end that we hold: *fifo* is its name for :meth:`hold` and :meth:`launch`."""
+class Line:
+    """The end of the line that we hold, open at *fd*; in *private* the program's errors are collected."""
 
-    def __init__(self, start: Start, fifo: Path, fd: int) -> None:
-        self._start = start
-        self._fifo = fifo
+    def __init__(self, fd: int, private: Path) -> None:
         self._fd = fd
         self._said = b""
-        self._errors = start.private / "errors"
+        self._errors = private / "errors"
+
+    async def wait(self) -> int | None:
+        """The editor's exit status, negative for a signal; None if its window was closed."""
+        await self._hear(b"ended ")
+        status = self._status(b"ended ")
+        if status is not None and 128 < status < 128 + signal.NSIG:  # as a shell reports a signal
+            return 128 - status
+        return status
+
+    def last_words(self) -> str:
+        """The last line that it wrote as an error, or nothing."""
+        return last_line(self._errors)
+
+    @property
+    def resume(self) -> dict[str, Any]:
+        """What :func:`adopted` needs beside the private directory: the fifo's name is always the same."""
+        return {"kind": KIND}
+
+    async def _hear(self, *words: bytes) -> None:
+        """Read until one of *words* was said, with its line, or the line is dead."""
+        while not (self._said.endswith(b"\n") and any(word in self._said for word in words)):
+            await trio.lowlevel.checkpoint()
+            try:
+                data = os.read(self._fd, 4096)
+            except BlockingIOError:
+                # only now: a fifo that nobody wrote to since it was opened is dead, and never gets readable
+                await trio.lowlevel.wait_readable(self._fd)
+                continue
+            if not data:
+                return
+            self._said += data
+
+    def _status(self, word: bytes) -> int | None:
+        for line in self._said.splitlines():
+            if line.startswith(word):
+                return int(line[len(word) :])
+        return None
+
+
+class Lifeline(Line):
+    """The line to an editor that is to start; *fifo* is its name for :meth:`hold` and :meth:`launch`."""
+
+    def __init__(self, start: Start, fifo: Path, fd: int) -> None:
+        super().__init__(fd, start.private)
+        self._start = start
+        self._fifo = fifo
 
     def hold(self) -> list[str]:
         """The command that runs the editor and holds the line."""
@@ -71,18 +118,6 @@ class Lifeline:
         if b"started\n" not in self._said:
             raise cannot_start(self._start, self.last_words() or f"no window within {DEADLINE:g} s")
 
-    async def wait(self) -> int | None:
-        """The editor's exit status, negative for a signal; None if its window was closed."""
-        await self._hear(b"ended ")
-        status = self._status(b"ended ")
-        if status is not None and 128 < status < 128 + signal.NSIG:  # as a shell reports a signal
-            return 128 - status
-        return status
-
-    def last_words(self) -> str:
-        """The last line that it wrote as an error, or nothing."""
-        return last_line(self._errors)
-
     async def _run(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
         try:
             done = await trio.run_process(
@@ -102,33 +137,48 @@ class Lifeline:
                 self._start, said or f"{os.path.basename(words[0])} ended with {done.returncode}"
             )
 
-    async def _hear(self, *words: bytes) -> None:
-        """Read until one of *words* was said, with its line, or the line is dead."""
-        while not (self._said.endswith(b"\n") and any(word in self._said for word in words)):
-            await trio.lowlevel.wait_readable(self._fd)
-            try:
-                data = os.read(self._fd, 4096)
-            except BlockingIOError:
-                continue
-            if not data:
-                return
-            self._said += data
-
-    def _status(self, word: bytes) -> int | None:
-        for line in self._said.splitlines():
-            if line.startswith(word):
-                return int(line[len(word) :])
-        return None
-
 
 @asynccontextmanager
 async def lifeline(start: Start) -> AsyncIterator[Lifeline]:
     """A line for one editor; what is at its other end goes on when the block is left."""
-    fifo = start.private / "alive"
+    fifo = start.private / FIFO
     os.mkfifo(fifo, 0o600)
-    fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = _open(fifo)
     try:
         yield Lifeline(start, fifo, fd)
     finally:
         os.close(fd)
         fifo.unlink()
+
+
+def holds(private: Path) -> bool:
+    """Whether the line in *private*, of a process that is gone, is still held by its program."""
+    try:
+        fd = _open(private / FIFO)
+    except OSError:
+        return False
+    try:
+        return bool(os.read(fd, 1))  # the end of the file: nobody has it open for writing
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+
+
+@asynccontextmanager
+async def adopted(private: Path) -> AsyncIterator[Line]:
+    """The line in *private* that another process laid, and left. Raises OSError.
+
+    What was said while nobody listened is lost with the exit status: the end itself is not.
+    """
+    fifo = private / FIFO
+    fd = _open(fifo)
+    try:
+        yield Line(fd, private)
+    finally:
+        os.close(fd)
+        fifo.unlink(missing_ok=True)
+
+
+def _open(fifo: Path) -> int:
+    return os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)

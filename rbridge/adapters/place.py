@@ -8,15 +8,19 @@ that editors look for in it, or above it, can come from a host.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rbridge.adapters.base import Text
 from rbridge.errors import CannotCreate
+
+_PRIVATE = re.compile(r"\.rbridge-\w+")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,11 @@ class Place:
     files: Path
     private: Path
     cwd: Path
+
+    @property
+    def resume(self) -> dict[str, Any]:
+        """What :func:`place_again` needs."""
+        return {"private": self.private.name, "cwd": self.cwd.name}
 
 
 def root_of(text: Text) -> Path:
@@ -51,10 +60,46 @@ def place_for(text: Text) -> Iterator[Place]:
         os.rmdir(private)
         raise CannotCreate(f"cannot make a directory for the editor: {error.strerror}") from error
     os.chmod(cwd, 0o500)  # what the user writes there would be lost: let the editor say so
+    with _held(Place(root.parent, private, cwd)) as place:
+        yield place
+
+
+@contextmanager
+def place_again(text: Text, resume: Mapping[str, Any]) -> Iterator[Place]:
+    """The place that another process made for *text*, whose :attr:`Place.resume` is in *resume*; removed
+    afterwards. Raises CannotCreate when it is not there.
+    """
+    place = _found(text, resume)
+    if place is None:
+        raise CannotCreate(f"the editor's directory for {text.name} is gone")
+    with _held(place):
+        yield place
+
+
+def private_of(text: Text, resume: Mapping[str, Any]) -> Path | None:
+    """The private directory of the place that :func:`place_again` would give."""
+    place = _found(text, resume)
+    return place.private if place is not None else None
+
+
+def _found(text: Text, resume: Mapping[str, Any]) -> Place | None:
+    """*resume* gives names and not paths: nothing outside FILES/ID is ever removed for what is written
+    there.
+    """
+    root = root_of(text)
+    private, cwd = str(resume.get("private")), str(resume.get("cwd"))
+    if not (_PRIVATE.fullmatch(private) and cwd.startswith(f"{text.id}.") and "/" not in cwd):
+        return None
+    place = Place(root.parent, root / private, root.parent / cwd)
+    return place if os.path.isdir(place.private) and not place.private.is_symlink() else None
+
+
+@contextmanager
+def _held(place: Place) -> Iterator[Place]:
     try:
-        yield Place(root.parent, private, cwd)
+        yield place
     finally:
-        shutil.rmtree(private, ignore_errors=True)
+        shutil.rmtree(place.private, ignore_errors=True)
         with suppress(FileNotFoundError):  # it belongs to the user, who may have removed it
-            os.chmod(cwd, 0o700)
-        shutil.rmtree(cwd, ignore_errors=True)
+            os.chmod(place.cwd, 0o700)
+        shutil.rmtree(place.cwd, ignore_errors=True)

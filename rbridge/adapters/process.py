@@ -9,10 +9,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
+from rbridge.adapters.pids import trace
 from rbridge.errors import NotListening, clean
 
 GRACE = 2.0  # seconds between the request to end and the order to
@@ -46,6 +47,11 @@ class Running(Protocol):
     def last_words(self) -> str:
         """The last line that it wrote as an error, or nothing."""
         ...
+
+    @property
+    def resume(self) -> Mapping[str, Any]:
+        """What finds it again from another process, as JSON can hold it; empty where that is not possible."""
+        return {}
 
 
 class Opener(Protocol):
@@ -89,13 +95,14 @@ class Child:
         finally:
             os.close(fd)
         try:
-            yield _RunningChild(process, errors)
+            yield _RunningChild(process, errors, trace(process.pid))
         finally:
             await end(process)
 
 
 class _RunningChild:
-    def __init__(self, process: trio.Process, errors: Path) -> None:
+    def __init__(self, process: trio.Process, errors: Path, resume: Mapping[str, Any]) -> None:
+        self.resume = resume
         self._process = process
         self._errors = errors
 
@@ -138,15 +145,16 @@ async def end(process: trio.Process) -> None:
     if process.poll() is not None:
         return
     with trio.CancelScope(shield=True):
-        _signal_group(process.pid, signal.SIGTERM)
+        signal_group(process.pid, signal.SIGTERM)
         with trio.move_on_after(GRACE):
             await process.wait()
             return
-        _signal_group(process.pid, signal.SIGKILL)
+        signal_group(process.pid, signal.SIGKILL)
         await process.wait()
 
 
-def _signal_group(leader: int, number: int) -> None:
+def signal_group(leader: int, number: int) -> None:
+    """Send signal *number* to the process group of *leader*, if it is still there."""
     try:
         os.killpg(leader, number)
     except ProcessLookupError:

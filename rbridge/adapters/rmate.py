@@ -103,7 +103,7 @@ class RmateAdapter(Adapter):
         )
 
 
-class _Talk:
+class _Talk(Pane):
     """One text's connection, and its Pane."""
 
     def __init__(self, stream: trio.SocketStream, text: Text, desk: Desk, private: Path) -> None:

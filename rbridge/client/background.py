@@ -8,8 +8,8 @@ import os
 import sys
 import time
 
-from rbridge import system
-from rbridge.errors import clean
+from rbridge import paths, system
+from rbridge.errors import RbridgeError, clean
 
 MYPY = False
 if MYPY:
@@ -70,3 +70,15 @@ class Log:
                 os.close(fd)
         except OSError:
             return
+
+
+def state_dir() -> str:
+    """The state directory, or a place in the runtime directory where there is none to be had."""
+    try:
+        return paths.state_dir()
+    except RbridgeError:
+        from rbridge.private import make_private
+
+        place = os.path.join(paths.runtime_dir(), "state")
+        make_private(place)
+        return place

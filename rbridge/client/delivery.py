@@ -14,11 +14,14 @@ from rbridge.wire.records import Dot, End, Record
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, List, Optional
+    from typing import Any, Callable, Dict, List, Optional
 
+    from rbridge.client.loop import Timer
     from rbridge.client.options import Options
     from rbridge.client.probe import Peer
+    from rbridge.client.resident import Caller
     from rbridge.client.source import Source
+    from rbridge.client.worker import Worker
 
 SMALL = 1024 * 1024
 """Bytes up to which a file is read, hashed and sent as one object."""
@@ -32,23 +35,41 @@ class Document:
 
     *before* is what fstat said before reading and *sha256* the hash of what was sent, "" while it is not
     known (a large file is hashed when it is with the editor). *failure* says why the last save did not reach
-    the disk, "" if it did or if there was none. *due* is when an answer is overdue, in monotonic seconds.
-    *target* is what saves go to and *draft* the last save of standard input, both made by ``incoming``.
+    the disk, "" if it did or if there was none. *target* is what saves go to and *draft* the last save of
+    standard input, both made by ``incoming``. What else there is belongs to the process that stays:
+
+    *real* is the path without symbolic links, "" until somebody asked. *serial* is the newest save that is on
+    the disk. *shown* and *message* are what the laptop last said of it (clean, dirty, saving, conflict).
+    *focused* is when the user last turned to it or it was saved, in the loop's seconds: the watch looks at
+    the newest ones most often. *openers* are told when the editor has it; *waiting* are those that are told
+    of its end, with *code*; *asked* wants the laptop's text. *timer* runs out when the answer to ``open`` is
+    overdue, *worker* is at work on its file, and of *arriving* saves a part has come.
     """
 
     __slots__ = (
         # fmt: off
+        "arriving",
+        "asked",
         "before",
+        "code",
         "draft",
-        "due",
         "editor",
         "failure",
+        "focused",
+        "message",
+        "openers",
         "peer",
+        "real",
+        "serial",
         "sha256",
+        "shown",
         "size",
         "source",
         "state",
         "target",
+        "timer",
+        "waiting",
+        "worker",
         # fmt: on
     )
 
@@ -61,13 +82,35 @@ class Document:
         self.sha256 = ""
         self.editor = ""
         self.failure = ""
-        self.due = 0.0
         self.target: "Any" = None
         self.draft: "Any" = None
+        self.real = ""
+        self.serial = 0
+        self.shown = ""
+        self.message = ""
+        self.focused = 0.0
+        self.openers: "List[Caller]" = []
+        self.waiting: "List[Caller]" = []
+        self.arriving = 0
+        self.asked: "Optional[Caller]" = None
+        self.code = 0
+        self.timer: "Optional[Timer]" = None
+        self.worker: "Optional[Worker]" = None
+
+    @property
+    def text_fd(self) -> int:
+        """The file that holds standard input's text as it is now, -1 for any other document."""
+        if not self.source.stdin:
+            return -1
+        return int(self.draft.fd) if self.draft is not None else self.source.fd
 
 
 class Delivery:
-    """The sending of one command's files over *peer* and its like. *code* is that of the first failure."""
+    """The sending of one command's files over *peer* and its like. *code* is that of the first failure.
+
+    Our daemon is sent all over one connection, *main*, in a session named *secret*; only a large file beside
+    others goes over one of its own, so that nothing waits behind it. A plain server takes one file each.
+    """
 
     def __init__(self, peer: "Peer", options: "Options", report: "Callable[[str], None]") -> None:
         self.first = peer
@@ -78,28 +121,29 @@ class Delivery:
         self.fresh = True
         self.unspoilt = True  # nothing was said yet of the file that is being sent
         self.code = 0
+        self.secret = ""
+        self.main: "Optional[Peer]" = None
+        self.answered = False  # the main connection's ``link`` was
 
     def send(self, sources: "List[Source]") -> "List[Document]":
         """Send what can be sent; each failure is reported and the next one tried."""
-        shared: "Optional[Peer]" = None
         for source in sources:
-            alone = not self.first.link or source.size > SMALL
+            alone = not self.first.link or (source.size > SMALL and len(sources) > 1)
             try:
                 if alone:
                     self.documents.append(self.patiently(source))
-                    continue
-                if shared is None:
-                    shared = self.peer()
-                self.documents.append(self.one(source, shared))
+                else:
+                    self.documents.append(self.on_main(source))
             except (RbridgeError, Shrunk) as error:
                 if isinstance(error, Shrunk):
                     error = shrinking(source)
                 self.failed(source, error)
-                if shared is not None and not alone and not self.unspoilt:
-                    self.lose(shared)
-                    shared = None
+                if self.main is not None and not alone and not self.unspoilt:
+                    self.lose(self.main)
         if self.free is not None:
             self.free.sock.close()
+        if self.main is not None and not self.documents:
+            self.lose(self.main)
         return self.documents
 
     def peer(self) -> "Peer":
@@ -111,23 +155,83 @@ class Delivery:
 
         return locate.again(self.first, self.options, self.report)
 
+    def on_main(self, source: "Source") -> Document:
+        """Send *source* over the main connection, once more over another if it shrinks meanwhile."""
+        try:
+            return self.one(source, self.begin_session())
+        except Shrunk:
+            if self.main is None or self.documents:
+                raise
+        self.lose(self.main)
+        return self.one(source, self.begin_session())
+
+    def begin_session(self) -> "Peer":
+        """The main connection. Its ``link`` is said with the first file, or earlier for a key."""
+        if self.main is None:
+            from rbridge.client.introduction import new_secret
+
+            self.main = self.peer()
+            self.secret = new_secret()
+            self.answered = False
+        return self.main
+
+    def join(self) -> "Peer":
+        """A further connection of the session, ready for a large file."""
+        from rbridge.client.introduction import Introduction as Made
+        from rbridge.client.introduction import answer, introduce
+
+        main = self.begin_session()
+        try:
+            start = self.link(main)
+            if start:
+                send_all(main.sock, start, self.options.patience)
+            if not self.answered:
+                Made(main, self.secret, self.report).check(answer(main, self.options.patience))
+                self.answered = True
+        except OSError as error:
+            raise NotListening("{}: {}".format(main.label, (error.strerror or str(error)).lower())) from None
+        peer = self.peer()
+        try:
+            introduce(peer, Made(peer, self.secret, self.report, join="0"), self.options.patience)
+        except BaseException:
+            peer.sock.close()
+            raise
+        return peer
+
+    def link(self, peer: "Peer") -> bytes:
+        """What has to be said before the first record over *peer*, if it was not said yet."""
+        if peer.wire.link:
+            return b""
+        from rbridge.client.introduction import Introduction, introduce
+
+        made = Introduction(peer, self.secret, self.report)
+        if not made.waits:
+            return peer.wire.say(made.record)
+        introduce(peer, made, self.options.patience)
+        self.answered = True
+        return b""
+
     def failed(self, source: "Source", error: RbridgeError) -> None:
         self.report(error.line())
         self.code = self.code or error.exit_code
         source.close()
 
     def lose(self, peer: "Peer") -> None:
-        """What went over this connection before is closed with it."""
+        """What went over this connection before is closed with it; for a session that is everything."""
         peer.sock.close()
+        whole = peer is self.main
         for document in self.documents:
-            if document.peer is peer:
+            if document.peer is peer or whole:
+                document.peer.sock.close()
                 self.failed(document.source, NotListening("{}: closed again".format(document.source.shown)))
-        self.documents = [document for document in self.documents if document.peer is not peer]
+        self.documents = [one for one in self.documents if one.peer is not peer and not whole]
+        if whole:
+            self.main = None
 
     def patiently(self, source: "Source") -> Document:
         """Send *source* over a connection of its own, once more if it shrinks meanwhile."""
         for _ in range(2):
-            peer = self.peer()
+            peer = self.join() if self.first.link else self.peer()
             try:
                 return self.one(source, peer)
             except Shrunk:
@@ -142,25 +246,14 @@ class Delivery:
         document = Document(source, peer)
         self.unspoilt = True
         data = b""
-        if source.fd >= 0 and not source.part and not source.stdin:
-            document.before = os.fstat(source.fd)
-            source.size = document.before.st_size  # it may have changed since it was checked
+        measure(source, document)
         if source.fd >= 0 and source.size <= SMALL:
             data = read_small(source, document)
         document.size = source.size
         self.unspoilt = False
         wire = peer.wire
-        start = b""
-        if peer.link:
-            from rbridge.client.linkheaders import introduction, link_headers
-
-            if not wire.link:
-                start = wire.say(Record("link", introduction()))
-            headers = link_headers(source, self.options)
-        else:
-            from rbridge.client.headers import plain_headers
-
-            headers = plain_headers(source, self.options, peer)
+        start = self.link(peer) if peer.link else b""
+        headers = opening(source, self.options, peer)
         if self.fresh and self.options.new:
             headers["new"] = "yes"  # as with bash rmate, only the first file asks for a window
         self.fresh = False
@@ -184,12 +277,36 @@ class Delivery:
                 ),
                 "the file is unchanged",
             ) from None
-        if source.fd >= 0 and whole and not source.stdin:
-            import hashlib
-
-            document.sha256 = hashlib.sha256(data).hexdigest()
-            source.close()
+        if whole:
+            note(source, document, data)
         return document
+
+
+def measure(source: "Source", document: Document) -> None:
+    """Look how large a whole file is now: it may have changed since it was checked."""
+    if source.fd >= 0 and not source.part and not source.stdin:
+        document.before = os.fstat(source.fd)
+        source.size = document.before.st_size
+
+
+def opening(source: "Source", options: "Options", peer: "Peer") -> "Dict[str, str]":
+    """The headers of ``open`` in the way that suits *peer*."""
+    if peer.link:
+        from rbridge.client.linkheaders import link_headers
+
+        return link_headers(source, options)
+    from rbridge.client.headers import plain_headers
+
+    return plain_headers(source, options, peer)
+
+
+def note(source: "Source", document: Document, data: bytes) -> None:
+    """Remember what was sent of a small file, and let go of it."""
+    if source.fd >= 0 and not source.stdin:
+        import hashlib
+
+        document.sha256 = hashlib.sha256(data).hexdigest()
+        source.close()
 
 
 def shrinking(source: "Source") -> RbridgeError:

@@ -36,8 +36,7 @@ def exchange(a: str, b: str) -> bool:
 
     Raises OSError for any other failure: whether it was done has to be looked up then.
     """
-    if not _call:
-        _call.append(_load())
+    load()
     call = _call[0]
     if call is None:
         return False
@@ -49,6 +48,12 @@ def exchange(a: str, b: str) -> bool:
     if code in _CANNOT:
         return False
     raise OSError(code, os.strerror(code), a, None, b)
+
+
+def load() -> None:
+    """Find the call, once; what takes so long is importing ctypes."""
+    if not _call:
+        _call.append(_load())
 
 
 def _load() -> "Optional[Callable[..., int]]":

@@ -14,8 +14,11 @@ if MYPY:
     from rbridge.client.source import Source
 
 
-def introduction() -> "Dict[str, str]":
-    """The headers of ``link``: who is there. Shown on the laptop as what it is, a claim."""
+def introduction(secret: str) -> "Dict[str, str]":
+    """The headers of ``link``: who is there, in the session *secret*.
+
+    What it says of us is shown on the laptop as what it is, a claim.
+    """
     try:
         cwd = os.getcwd()
     except OSError:
@@ -26,6 +29,7 @@ def introduction() -> "Dict[str, str]":
         "host": codec.label(os.uname().nodename),
         "cwd": codec.quote(wire_text(cwd)),
         "pid": str(os.getpid()),
+        "session": secret,
     }
 
 
@@ -48,6 +52,10 @@ def link_headers(source: "Source", options: "Options") -> "Dict[str, str]":
         headers["keep-focus"] = "yes"
     if source.read_only:
         headers["read-only"] = "yes"
+    if source.follow:
+        headers.update(follow="yes", at=str(source.start))
+    if source.fd < 0 and not source.stdin:
+        headers["absent"] = "yes"
     if options.wait:
         headers["wait"] = "yes"
     if source.mode >= 0:

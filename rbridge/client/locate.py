@@ -12,7 +12,7 @@ from time import monotonic
 
 from rbridge import system
 from rbridge.client.probe import ANSWERED, CONNECTING, FAILED, WAITING, Peer, Probe
-from rbridge.errors import Denied, NotListening, RbridgeError, TryAgain
+from rbridge.errors import NotListening
 
 MYPY = False
 if MYPY:
@@ -80,12 +80,12 @@ class Search:
             if found is not None:
                 return found
             active = [probe for probe in self.probes if probe.state in (CONNECTING, WAITING)]
-            if not active and not self.queue and not self.waiting:
-                raise self.nobody()
-            if now >= self.end:
+            if now >= self.end or not (active or self.queue or self.waiting):
                 for probe in active:
                     self.give_up(probe)
-                raise self.nobody()
+                from rbridge.client import fruitless
+
+                raise fruitless.nobody(self)
             self.wait(active, now)
 
     def start(self, now: float) -> None:
@@ -144,7 +144,7 @@ class Search:
         for number, _ in ready:
             probe = by_number[number]
             if probe.state == CONNECTING:
-                self.connected(probe)
+                connected(probe)
             else:
                 probe.read()
             self.check(probe)
@@ -154,14 +154,6 @@ class Search:
                 self.check(probe)
             if probe.state in (CONNECTING, WAITING) and monotonic() >= probe.deadline:
                 self.give_up(probe)
-
-    def connected(self, probe: Probe) -> None:
-        """A TCP connection was made or refused."""
-        code = probe.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-        if code:
-            probe.fail(os.strerror(code).lower())
-        else:
-            probe.state = WAITING
 
     def give_up(self, probe: Probe) -> None:
         """The deadline has passed."""
@@ -173,32 +165,18 @@ class Search:
 
     def check(self, probe: Probe) -> None:
         """See that the listener is us, as soon as that can be known, and note what failed."""
-        if probe.state in (WAITING, ANSWERED) and probe.endpoint.kind == "unix":
-            self.judge(probe, system.peer_uid(probe.sock))
-        elif probe.state == ANSWERED:
-            from rbridge import tcpowner
-
-            own, other = probe.sock.getsockname(), probe.sock.getpeername()
-            self.judge(probe, tcpowner.tcp_peer_uid(own, other))
+        if probe.state in (WAITING, ANSWERED) and not judge(probe, self.uids):
+            self.report(
+                "warning: cannot tell who listens at {}: what is sent there may be read by others".format(
+                    probe.label
+                )
+            )
         if probe.state == FAILED:
             self.note("{}: {}".format(probe.label, probe.failure))
             if probe.denied:
                 self.others.append("{} ({})".format(probe.label, probe.failure))
         elif probe.state == ANSWERED and not self.first_answer:
             self.first_answer = monotonic()
-
-    def judge(self, probe: Probe, uid: "Optional[int]") -> None:
-        """Let the listener of user *uid* pass, or fail the probe."""
-        if uid is not None and uid not in self.uids:
-            probe.fail("it belongs to {}, not to you".format(system.user_name(uid)), True)
-        elif uid is None and probe.endpoint.kind == "tcp" and probe.endpoint.named:
-            self.report(
-                "warning: cannot tell who listens at {}: what is sent there may be read by others".format(
-                    probe.label
-                )
-            )
-        elif uid is None:
-            probe.fail("cannot tell who listens there, name it with --host to go on", True)
 
     def note(self, failure: str) -> None:
         self.failures.append(failure)
@@ -230,43 +208,47 @@ class Search:
             if probe.endpoint.shared and probe.said.laptop not in laptops:
                 laptops.append(probe.said.laptop)
         if len(laptops) > 1:
-            from rbridge.client.use import chosen
+            from rbridge.client import fruitless
 
-            wanted = chosen()
-            for probe in answered:
-                if wanted and probe.endpoint.shared and same_laptop(probe.said.laptop, wanted):
-                    return probe
-            raise TryAgain(
-                "nothing was sent: {} laptops are listening: {}".format(len(laptops), ", ".join(laptops)),
-                "choose one with --on LAPTOP, or once and for all with: rbridge use LAPTOP",
-            )
+            return fruitless.chosen(answered, laptops)
         return best
-
-    def nobody(self) -> RbridgeError:
-        """What to raise when no address is left."""
-        if self.options.on and self.answered():
-            heard = sorted({probe.said.laptop or probe.endpoint.label for probe in self.answered()})
-            return NotListening(
-                "nothing was sent: no laptop called {} is listening".format(self.options.on),
-                "there is " + ", ".join(heard),
-            )
-        if self.others:
-            return Denied(
-                "nothing was sent: who listens is not you: " + "; ".join(self.others), HOW_TO_LISTEN
-            )
-        tried = "; ".join(self.failures) or "nothing to try"
-        return NotListening("nothing was sent: nobody is listening: {}".format(tried), HOW_TO_LISTEN)
-
-
-HOW_TO_LISTEN = (
-    "on your laptop run 'rbridge serve' and log in with: ssh -R 127.0.0.1:52698:127.0.0.1:52698 HOST"
-)
 
 
 def same_laptop(name: str, wanted: str) -> bool:
     """Whether *wanted* is the laptop's *name*, or the first part of it, in whatever case."""
     name, wanted = name.lower(), wanted.lower()
     return bool(name) and wanted in (name, name.partition(".")[0])
+
+
+def connected(probe: Probe) -> None:
+    """A TCP connection was made or refused."""
+    code = probe.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+    if code:
+        probe.fail(os.strerror(code).lower())
+    else:
+        probe.state = WAITING
+
+
+def judge(probe: Probe, uids: "Tuple[int, ...]") -> bool:
+    """Fail *probe* unless the listener is one of *uids*, as soon as that can be known.
+
+    False when it cannot be told, and the user named the host, so that it is tolerated.
+    """
+    if probe.endpoint.kind == "unix":
+        uid = system.peer_uid(probe.sock)
+    elif probe.state == ANSWERED:
+        from rbridge import tcpowner
+
+        uid = tcpowner.tcp_peer_uid(probe.sock.getsockname(), probe.sock.getpeername())
+    else:
+        return True  # before accept(2) a TCP connection shows user 0
+    if uid is not None and uid not in uids:
+        probe.fail("it belongs to {}, not to you".format(system.user_name(uid)), True)
+    elif uid is None and probe.endpoint.kind == "tcp" and probe.endpoint.named:
+        return False
+    elif uid is None:
+        probe.fail("cannot tell who listens there, name it with --host to go on", True)
+    return True
 
 
 def again(peer: Peer, options: "Options", report: "Callable[[str], None]") -> Peer:
@@ -287,34 +269,25 @@ def addresses(endpoint: "Endpoint", end: float) -> "List[Tuple[int, Any]]":
     host, port = endpoint.host, endpoint.port
     if host == "localhost":
         return [(_socket.AF_INET, ("127.0.0.1", port)), (_socket.AF_INET6, ("::1", port))]
+    family = _family(host)
+    if family:
+        return [(family, (host, port))]
+    from rbridge.client import lookup
+
+    return lookup.looked_up(host, port, end)
+
+
+def is_numeric(endpoint: "Endpoint") -> bool:
+    """Whether :func:`addresses` has nobody to ask."""
+    return endpoint.kind == "unix" or endpoint.host == "localhost" or bool(_family(endpoint.host))
+
+
+def _family(host: str) -> int:
+    """The address family of a numeric *host*, 0 for a name."""
     for family in (_socket.AF_INET, _socket.AF_INET6):
         try:
             _socket.inet_pton(family, host)
-            return [(family, (host, port))]
+            return int(family)
         except OSError:
             continue
-    return _looked_up(host, port, end)
-
-
-def _looked_up(host: str, port: int, end: float) -> "List[Tuple[int, Any]]":
-    """Ask the resolver in a thread of its own, since it keeps no deadline."""
-    import _thread
-
-    done = _thread.allocate_lock()
-    done.acquire()
-    answer: "List[Any]" = []
-
-    def resolve() -> None:
-        try:
-            answer.append(_socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            answer.append(error)
-        done.release()
-
-    _thread.start_new_thread(resolve, ())
-    if not done.acquire(True, max(0.001, end - monotonic())):
-        raise NotListening("{}: no answer to who that is".format(host))
-    if isinstance(answer[0], Exception):
-        why = getattr(answer[0], "strerror", None) or answer[0]
-        raise NotListening("{}: no such host ({})".format(host, why))
-    return [(row[0], row[4]) for row in answer[0]]
+    return 0

@@ -34,7 +34,7 @@ def look(target: Target, staging: Staging, force: bool = False) -> Facts:
             st = os.lstat(real)
         except FileNotFoundError:
             facts.exists = False
-            if not target.read_only and (target.base is None or force):
+            if not target.read_only and (target.base is None or target.over is None or force):
                 _prepare_new(facts, staging)
             return facts
         facts.exists = True

@@ -7,7 +7,7 @@ import os
 import sys
 
 from rbridge import __version__, paths
-from rbridge.client import leftovers, settings, source
+from rbridge.client import leftovers, settings, sockets, source
 from rbridge.client.delivery import Delivery
 from rbridge.client.locate import locate
 from rbridge.client.options import parse
@@ -19,6 +19,7 @@ if MYPY:
 
     from rbridge.client.options import Options
     from rbridge.client.probe import Peer
+    from rbridge.client.settings import Endpoint
     from rbridge.client.source import Source
 
 
@@ -30,6 +31,7 @@ class Run:
         self.argv = [encodable(word) for word in argv]
         self.code = 0
         self.name = called.split()[0]
+        self.hung = ""  # a socket behind which nobody answers
 
     def report(self, line: str) -> None:
         """One clean line on stderr about what went wrong."""
@@ -67,22 +69,40 @@ class Run:
         sources = self.check(options)
         if not sources:
             return self.code
+        endpoints = self.endpoints(options)
+        place = sockets.meant(endpoints, options)
+        if place:
+            from rbridge.client import handover
+
+            code = handover.served(place, sources, options, self)
+            if code is not None:
+                return code
         try:
-            peer = self.locate(options)
+            peer = self.locate(endpoints, options)
         except (NotListening, Denied) as error:
             self.edit_here(options, sources, error)
             raise
-        delivery = Delivery(peer, options, self.report)
-        documents = delivery.send(sources)
-        self.code = self.code or delivery.code
-        if not documents:
-            return self.code
-        from rbridge.client.session import Session
-        from rbridge.client.waiting import serve
+        place = sockets.place(peer.endpoint.label) if peer.link else ""
+        if place:
+            from rbridge.client import handover
 
-        session = Session(documents, options, self.report, self.say)
-        session.code = self.code
-        return serve(session, options)
+            code = handover.served(place, sources, options, self, peer)
+            if code is not None:
+                return code
+        delivery = Delivery(peer, options, self.report)
+        try:
+            documents = delivery.send(sources)
+            self.code = self.code or delivery.code
+            if not documents:
+                return self.code
+            from rbridge.client.fork import stay_behind
+
+            return stay_behind(delivery, self)
+        except KeyboardInterrupt:
+            from rbridge.client.fork import take_back
+
+            take_back(delivery)
+            raise
 
     def add_stdin(self, options: "Options") -> None:
         """Without a path, rmate reads standard input if that is no terminal, or with ``-w``."""
@@ -117,13 +137,17 @@ class Run:
                 self.failed(error)
         return found
 
-    def locate(self, options: "Options") -> "Peer":
-        """Who listens."""
+    def endpoints(self, options: "Options") -> "List[Endpoint]":
+        """Where somebody may listen, in order."""
         name = os.path.basename(sys.argv[0]) if self.name == "rmate" else "rmate"
         endpoints, notes = settings.endpoints(options, os.environ, name)
         if options.verbose:
             for note in notes:
                 self.report(note)
+        return endpoints
+
+    def locate(self, endpoints: "List[Endpoint]", options: "Options") -> "Peer":
+        """Who listens."""
         peer = locate(endpoints, options, self.report)
         if options.verbose:
             self.say(

@@ -26,6 +26,7 @@ FLAGS: "Dict[str, Tuple[str, bool]]" = {
     "keep-focus": ("keep_focus", True),
     "no-keep-focus": ("keep_focus", False),
     "large": ("large", True),
+    "follow": ("follow", True),
     "verbose": ("verbose", True),
     "help": ("help", True),
     "version": ("version", True),
@@ -80,14 +81,6 @@ class Request:
         self.name = ""
         self.type = ""
 
-    def place(self, selection: str, option: str) -> None:
-        """Take line and column from *selection*, as in ``12``, ``12:5`` or TextMate's ``12:5-14``."""
-        found = position(selection)
-        if found is None:
-            raise UsageError("{}: '{}' is not LINE or LINE:COLUMN".format(option, selection))
-        self.line, self.column = found
-        self.selection = selection
-
 
 class Options:
     """What the command line said; ``None``, ``""`` and port 0 mean not given.
@@ -97,6 +90,7 @@ class Options:
 
     __slots__ = (
         "fallback",
+        "follow",
         "force",
         "help",
         "host",
@@ -123,6 +117,7 @@ class Options:
         self.force = False
         self.keep_focus = False
         self.large = False
+        self.follow = False
         self.verbose = False
         self.help = False
         self.version = False
@@ -166,7 +161,10 @@ def parse(argv: "List[str]") -> Options:
         else:
             paths.append(word)
     options.requests = [Request(path) for path in paths]
-    _share_out(options, lists, plus)
+    if plus or any(lists.values()):
+        from rbridge.client import positions
+
+        positions.share_out(options.requests, lists, plus)
     _check(options)
     return options
 
@@ -221,14 +219,17 @@ def _store(options: Options, lists: "Dict[str, List[str]]", name: str, value: st
         options.fallback = _filled(value, option)
     elif name == "port":
         options.port = port_number(value, option)
-    elif name == "timeout":
-        options.timeout = _seconds(value, option)
-    elif options.lines is not None:
-        raise UsageError("--head and --lines: one of them, once")
-    elif name == "head":
-        options.lines = (1, _count(value, option))
     else:
-        options.lines = _lines(value, option)
+        from rbridge.client import positions
+
+        if name == "timeout":
+            options.timeout = positions.seconds(value, option)
+        elif options.lines is not None:
+            raise UsageError("--head and --lines: one of them, once")
+        elif name == "head":
+            options.lines = (1, positions.count(value, option))
+        else:
+            options.lines = positions.lines(value, option)
 
 
 def _filled(value: str, option: str) -> str:
@@ -239,94 +240,14 @@ def _filled(value: str, option: str) -> str:
 
 def port_number(value: str, origin: str) -> int:
     """*value* as a TCP port; raises UsageError that names *origin*."""
-    if not _decimal(value) or not 0 < int(value) < 65536:
+    if not is_decimal(value) or not 0 < int(value) < 65536:
         raise UsageError("{}: '{}' is not a port (1 to 65535)".format(origin, value))
     return int(value)
 
 
-def _seconds(value: str, option: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 86400:
-        raise UsageError("{}: '{}' is not a number of seconds".format(option, value))
-    return seconds
-
-
-def _count(value: str, option: str) -> int:
-    if not _decimal(value) or int(value) < 1:
-        raise UsageError("{}: '{}' is not a number of lines".format(option, value))
-    return int(value)
-
-
-def _lines(value: str, option: str) -> "Tuple[int, int]":
-    first, colon, last = value.partition(":")
-    if colon and (first or last):
-        start = _count(first, option) if first else 1
-        end = _count(last, option) if last else 0
-        if not end or start <= end:
-            return start, end
-    raise UsageError("{}: '{}' is not A:B, a first and a last line".format(option, value))
-
-
-def _decimal(text: str) -> bool:
+def is_decimal(text: str) -> bool:
+    """Whether *text* is a number that makes sense."""
     return 0 < len(text) <= DIGITS and not text.strip("0123456789")
-
-
-def position(text: str) -> "Optional[Tuple[int, int]]":
-    """Line and column of ``12``, ``12:5`` or a TextMate selection that begins so (``12:5-14:2``, ``3x2&7``).
-
-    None when it is none of these; what follows the first position is for TextMate alone.
-    """
-    digits = _digits(text)
-    rest = text[len(digits) :]
-    column = ""
-    if rest.startswith(":"):
-        column = _digits(rest[1:])
-        if not column:
-            return None
-        rest = rest[1 + len(column) :]
-    if not _decimal(digits) or len(column) > DIGITS or (rest and rest[0] not in "-+x&"):
-        return None
-    return int(digits), int(column or 0)
-
-
-def _digits(text: str) -> str:
-    count = 0
-    while count < len(text) and text[count] in "0123456789":
-        count += 1
-    return text[:count]
-
-
-def split_position(path: str) -> "Optional[Tuple[str, int, int]]":
-    """The parts of ``PATH:LINE``, ``PATH:LINE:COL`` (a compiler's trailing colon is allowed), else None."""
-    words = (path[:-1] if path.endswith(":") else path).rsplit(":", 2)
-    found: "List[int]" = []
-    while len(words) > 1 and len(found) < 2 and _decimal(words[-1]):
-        found.insert(0, int(words.pop()))
-    name = ":".join(words)
-    if not found or not name:
-        return None
-    return name, found[0], found[1] if len(found) == 2 else 0
-
-
-def _share_out(options: Options, lists: "Dict[str, List[str]]", plus: "List[Tuple[int, str]]") -> None:
-    """Give the n-th ``-l``, ``-m``, ``-t`` to the n-th path, each ``+L`` to the next one without a line."""
-    requests = options.requests
-    for request, value in zip(requests, lists["line"]):
-        request.place(value, "-l")
-    for request, value in zip(requests, lists["name"]):
-        request.name = value
-    for request, value in zip(requests, lists["type"]):
-        request.type = value
-    for index, value in plus:
-        waiting = [request for request in requests[index:] if not request.selection]
-        waiting = waiting or [request for request in requests if not request.selection]
-        if waiting:
-            waiting[0].place(value, "+" + value)
-        elif position(value) is None:
-            raise UsageError("+{}: not LINE or LINE:COLUMN".format(value))
 
 
 def _check(options: Options) -> None:
@@ -337,3 +258,7 @@ def _check(options: Options) -> None:
         options.wait = True
         if options.lines is not None:
             raise UsageError("--head and --lines need a file, not '-'")
+        if options.follow:
+            raise UsageError("--follow needs a file, not '-'")
+    if options.follow and options.lines is not None:
+        raise UsageError("--follow shows the end of a file: not with --head or --lines")

@@ -28,15 +28,24 @@ if MYPY:
 class Target:
     """What to save to: *path* as the user named it, and the *base* the edit started from.
 
-    *base* is a Stamp, None if the file did not exist, or UNKNOWN. After a save it is the outcome's stamp; to
-    overwrite after a conflict, take the stamp of what the user saw: only that is overwritten then. With
-    *unprotect* a write-protected file of the user's own is replaced, as with ``:w!`` in vi.
+    *base* is a Stamp, None if the file did not exist, or UNKNOWN. After a save it is the outcome's stamp. To
+    overwrite after a conflict, *over* is what the user saw (a Stamp, or None if nothing was there): that may
+    be overwritten as well, and is kept. With *unprotect* a write-protected file of the user's own is
+    replaced, as with ``:w!`` in vi.
     """
 
-    __slots__ = ("base", "path", "read_only", "unprotect")
+    __slots__ = ("base", "over", "path", "read_only", "unprotect")
 
-    def __init__(self, path: str, base: "Base", read_only: bool = False, unprotect: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        base: "Base",
+        read_only: bool = False,
+        unprotect: bool = False,
+        over: "Base" = UNKNOWN,
+    ) -> None:
         self.path = path
+        self.over = over
         self.base = base
         self.read_only = read_only
         self.unprotect = unprotect
@@ -126,7 +135,7 @@ def plan(facts: Facts, target: Target, size: int, sha256: str, force: bool = Fal
     if target.read_only:
         return Plan(REFUSE, "read-only", "it was opened read-only")
     if not facts.exists:
-        if base is not None and not force:
+        if base is not None and target.over is not None and not force:
             return Plan(REFUSE, "gone", "it was deleted or renamed meanwhile")
         if facts.not_beside:
             return Plan(REFUSE, *describe(facts.not_beside))
@@ -135,7 +144,9 @@ def plan(facts: Facts, target: Target, size: int, sha256: str, force: bool = Fal
         return Plan(REFUSE, *describe(facts.read_error))
     if facts.now is not None and (facts.now.size, facts.now.sha256) == (size, sha256):
         return Plan(NOTHING)
-    if not force:
+    over = target.over
+    seen = isinstance(over, Stamp) and facts.now is not None and stamp.same_content(over, facts.now)
+    if not force and not seen:
         if facts.unstable or facts.now is None:
             return Plan(REFUSE, "conflict", "another program is writing to it")
         if base is None:

@@ -4,6 +4,7 @@ import os
 import stat
 
 from rbridge import paths, private, system
+from rbridge.client import sockets
 from rbridge.client.settings import Endpoint, shortened
 from rbridge.errors import Denied
 
@@ -45,7 +46,7 @@ def shared_sockets(uids: "Tuple[int, ...]", notes: "List[str]") -> "List[Endpoin
                 state = os.lstat(path)
             except OSError:
                 continue
-            if stat.S_ISSOCK(state.st_mode) and name not in OTHER_SOCKETS:
+            if stat.S_ISSOCK(state.st_mode) and name not in OTHER_SOCKETS and not sockets.ours(name):
                 dated.append((-state.st_mtime, path))
         for _, path in sorted(dated)[:MOST_SOCKETS]:
             endpoint = Endpoint("unix", shortened(place), path=path)

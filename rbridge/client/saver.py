@@ -47,7 +47,7 @@ __all__ = [
     "Staging",
     "Target",
 ]
-__all__ += ["carry_out", "keep", "look", "plan", "recover", "save"]
+__all__ += ["carry_out", "confirm", "keep", "look", "plan", "recover", "save"]
 
 SAVED, REFUSED, UNCERTAIN = "saved", "refused", "uncertain"
 
@@ -57,8 +57,8 @@ class Outcome:
 
     *kind* is SAVED, REFUSED (the old bytes are intact) or UNCERTAIN; *reason* is the wire's word for a save
     that is not SAVED; *message* one clean line, empty for a plain success. *stamp* is what is there now,
-    None if nothing is or it cannot be told. *kept* is where the text lies if it could not go where it
-    belongs.
+    None if nothing is (*reason* is ``gone`` then) or it cannot be told. *kept* is where the text lies if it
+    could not go where it belongs.
     """
 
     __slots__ = ("kept", "kind", "message", "reason", "stamp")
@@ -114,17 +114,22 @@ def carry_out(decision: Plan, facts: Facts, target: Target, staging: Staging, fo
     if decision.kind == REFUSE:
         return _refused(target, staging, decision, facts.now)
     if decision.kind == NOTHING:
-        try:
-            os.fsync(facts.fd)
-        except OSError as error:
-            return _unsure(target, error, facts.now)
-        return _durable(target, facts.real, facts.now)
+        return confirm(target, facts.fd, facts.real, facts.now)
     if decision.kind == CREATE:
         return _create(facts, target, staging)
-    note = _keep_theirs(facts, target, staging) if force else ""
+    note = _keep_theirs(facts, target, staging) if force or isinstance(target.over, Stamp) else ""
     if decision.kind == REPLACE:
         return _replace(facts, target, staging, note)
     return _write_in_place(facts, target, staging, note)
+
+
+def confirm(target: Target, fd: int, real: str, now: "Optional[Stamp]") -> Outcome:
+    """The text is there already, as *now* in *fd*: make sure that it is on the disk."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        return _unsure(target, error, now)
+    return _durable(target, real, now)
 
 
 def keep(staging: Staging, state_dir: str) -> str:

@@ -1,394 +1,399 @@
-"""What happens after the files were sent: answers, saves, closing, and how it ends.
+"""A session with our daemon: documents that outlive their connection.
 
-One loop over all connections, in the foreground until the editor has the documents, then in the background
-or, with ``-w``, in the foreground until they are closed. Saves go only to what this command opened: a token
-that it did not issue ends the connection.
+One main connection at a time, or none; then the daemon is looked for (``search``), and each document is said
+anew with what its file holds by then (``resume``). Records name documents by token, on whichever connection
+they come. Saves go only to what this process opened: a token that it did not issue ends the session.
+``docs/protocol.md`` has the records and their order.
 """
 
-import errno
-import os
-import select
-import signal
-from time import monotonic
-
-from rbridge import paths
-from rbridge.client import background
-from rbridge.client.delivery import CLOSED, LOST, OPEN, REFUSED, SENT, Document
-from rbridge.client.sending import send_all
-from rbridge.errors import NotListening, ProtocolError, RbridgeError, clean
+from rbridge.client.channel import Channel, Owner
+from rbridge.client.delivery import CLOSED, LOST, OPEN, SENT
+from rbridge.client.heart import Heart
+from rbridge.client.introduction import Introduction
+from rbridge.client.joins import Joins, words
+from rbridge.client.saving import CUT_OFF, Saving
+from rbridge.client.texts import Texts
+from rbridge.errors import Denied, ProtocolError, clean
 from rbridge.wire import codec
-from rbridge.wire.records import NEED_DATA, Body, End, Eof, Record
+from rbridge.wire.records import Record
 
 MYPY = False
 if MYPY:
-    from typing import Callable, Dict, List, Optional
+    from typing import Dict, List, Optional, Set
 
+    from rbridge.client.delivery import Delivery, Document
     from rbridge.client.incoming import Incoming
+    from rbridge.client.news import News
     from rbridge.client.options import Options
     from rbridge.client.probe import Peer
+    from rbridge.client.resident import Resident
     from rbridge.client.saver import Outcome
+    from rbridge.client.search import Search
 
-RECEIVE = 256 * 1024  # bytes read from a socket at a time
-
-IN_FLIGHT = 8 * 1024 * 1024
-"""Bytes that may lie in buffers when we have written them: the sockets' and ssh's window of 2 MiB."""
-
-SLOWEST = 64 * 1024
-"""Bytes per second that a tunnel moves at least; below that, files of megabytes are given up too early."""
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-REFUSAL_CODES = {"denied": 77, "read-only": 77, "too-large": 66, "gone": 66, "conflict": 75, "no-space": 75}
-"""Exit codes for an ``open`` that was refused, 69 for any other reason."""
+DOCUMENT_RECORDS = ("opened", "refused", "save", "fetch", "focus", "state", "mine", "close")
+FAREWELL = 5.0  # seconds that the end waits for a lost daemon, to tell it what was closed
 
 
-def time_to_answer(patience: float, sent: int) -> float:
-    """Seconds until an answer to *sent* bytes is overdue: the last of them may still be on their way."""
-    return patience + min(sent, IN_FLIGHT) / SLOWEST
+class Session(Owner):
+    """The session that *delivery* began. *main* is its main connection, None while it is detached.
 
-
-class Interrupted(Exception):
-    """A signal ended the wait; *number* says which."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-class Session:
-    """The documents of one command and the connections they are on.
-
-    *report* tells whoever is there of a failure, *say* of what went well, a line each.
+    *ready*: the daemon knows who we are, so that documents may be named. *closed* holds the tokens of
+    documents that are no more, *farewells* those whose end the daemon has not been told.
     """
 
-    def __init__(
-        self,
-        documents: "List[Document]",
-        options: "Options",
-        report: "Callable[[str], None]",
-        say: "Callable[[str], None]",
-    ) -> None:
-        self.say = say
-        self.documents = documents
-        self.options = options
-        self.report = report
-        self.code = 0
-        self.peers: "List[Peer]" = []
-        self.saves: "Dict[Peer, Incoming]" = {}
-        self.signalled = 0
-        self.wake = -1
-        self.state_dir = ""
+    def __init__(self, resident: "Resident", delivery: "Delivery") -> None:
+        assert delivery.main is not None
+        peer = delivery.main
+        self.resident = resident
+        self.loop = resident.loop
+        self.options: "Options" = delivery.options
+        self.secret = delivery.secret
+        self.identity = peer.said.identity
+        self.label = peer.label
+        self.endpoint = peer.endpoint
+        self.peer = peer  # of the newest main connection
+        self.main: "Optional[Channel]" = Channel(self.loop, peer, self)
+        self.ready = True
+        self.resuming: "Optional[Introduction]" = None
+        self.closed: "Set[str]" = set()
+        self.farewells: "List[str]" = []
+        self.unsaid: "List[Document]" = []  # never sent: they were opened while it was detached
+        self.doubtful: "List[Document]" = []  # sent, but nobody knows whether it got there
+        self.texts = Texts(self)
+        self.news: "Optional[News]" = None  # from the first document on whose base is known
+        self.joins = Joins(self)
+        self.search: "Optional[Search]" = None
+        self.heart = Heart(self)
+
+    def start(self, documents: "List[Document]") -> None:
+        """Listen to the connections over which *documents* were sent."""
+        main = self.main
+        assert main is not None
         for document in documents:
-            if document.peer not in self.peers:
-                self.peers.append(document.peer)
-        self.listen_to_signals()
+            peer = document.peer
+            if peer is not main.peer and not any(one.peer is peer for one in self.joins.channels):
+                self.joins.add(peer, "0")
+        main.start()
+        self.heart.beat()
 
-    def listen_to_signals(self) -> None:
-        """From here on a signal is noted and acted on between two events, never in the middle of a save."""
-        self.wake, write = os.pipe()
-        for number in (self.wake, write):
-            os.set_blocking(number, False)
-        signal.set_wakeup_fd(write)
-        for which in SIGNALS:
-            if signal.getsignal(which) != signal.SIG_IGN:  # as under nohup
-                signal.signal(which, self.noted)
-        self.descriptors = [self.wake, write]
+    # what is heard
 
-    def noted(self, number: int, _frame: object) -> None:
-        self.signalled = self.signalled or number
-
-    def await_opened(self) -> None:
-        """Wait until each document is open or refused; a plain server gives no answer."""
-        now = monotonic()
-        for document in self.documents:
-            sent = sum(other.size for other in self.documents if other.peer is document.peer)
-            document.due = now + time_to_answer(self.options.patience, sent)
-            if not document.peer.link:
-                self.say("{}: sent to {}".format(document.source.shown, document.peer.label))
-                document.state = OPEN
-        self.loop(lambda: all(document.state != SENT for document in self.documents))
-        for document in self.documents:
-            if document.state == SENT:
-                self.failed(
-                    document,
-                    NotListening(
-                        "{}: {} did not answer within {:g} s, so it is closed again".format(
-                            document.source.shown, document.peer.label, self.options.patience
-                        ),
-                        "the file is unchanged",
-                    ),
-                )
-
-    def run(self) -> int:
-        """Serve the documents until all are closed; the exit code. Raises Interrupted."""
-        from rbridge.client import incoming  # not before: the command has returned by now
-
-        for document in self.documents:
-            if document.state == OPEN:
-                incoming.take_base(document)
-        self.loop(lambda: not any(document.state == OPEN for document in self.documents))
-        return self.result()
-
-    def result(self) -> int:
-        """The exit code as things are: 74 if any last save is not on disk, be it that it is still arriving,
-        else that of the first failure.
-        """
-        unsaved = bool(self.saves) or any(document.failure for document in self.documents)
-        return 74 if unsaved else self.code
-
-    def loop(self, done: "Callable[[], bool]") -> None:
-        """Take events from all connections until *done*, or until the last answer is overdue."""
-        while not done():
-            poll = select.poll()
-            poll.register(self.wake, select.POLLIN)
-            by_number = {}
-            for peer in self.peers:
-                number = peer.sock.fileno()
-                poll.register(number, select.POLLIN)
-                by_number[number] = peer
-            due = [document.due for document in self.documents if document.state == SENT]
-            left = max(due) - monotonic() if due else 1.0
-            if left <= 0:
-                return
-            if self.signalled:
-                raise Interrupted(self.signalled)
-            for number, _ in poll.poll(int(left * 1000) + 1 if due else None):
-                if number in by_number:
-                    self.read(by_number[number])
-                else:
-                    os.read(self.wake, 64)
-
-    def read(self, peer: "Peer") -> None:
-        """Take in what one connection has to say."""
-        try:
-            data = peer.sock.recv(RECEIVE)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        try:
-            peer.wire.receive_data(data)
-            while peer in self.peers:
-                event = peer.wire.next_event()
-                if event is NEED_DATA:
-                    return
-                if isinstance(event, Record):
-                    self.record(peer, event)
-                elif isinstance(event, Body):
-                    self.body(peer, event.data)
-                elif isinstance(event, End):
-                    self.end(peer)
-                elif isinstance(event, Eof):
-                    self.eof(peer, event)
-        except ProtocolError as error:
-            self.drop(peer, "{} said something that makes no sense: {}".format(peer.label, error))
-
-    def record(self, peer: "Peer", record: Record) -> None:
+    def record(self, channel: Channel, record: Record) -> None:
         """The head of a record; what needs its body waits for the end."""
-        if record.command == "bye":
+        command = record.command
+        if command == "linked":
+            self.linked(channel, record)
+        elif command == "bye":
             why = clean(codec.unquote(record.headers.get("message", "")))
-            self.report("{} ends{}".format(peer.label, ": " + why if why else ""))
-            return
-        if record.command not in ("opened", "refused", "save", "close"):
-            return
-        document = self.document(peer, record)
-        if document is None:
-            if record.command != "close" or "token" in record.headers:
-                self.drop(
-                    peer, "{} named a file that was never opened: nothing was written".format(peer.label)
-                )
-                return
-            for mine in self.on(peer):  # QUIRK: zed-rmate-server closes without a token
-                self.close(mine)
-        elif record.command == "opened":
-            document.state = OPEN
-            document.editor = clean(codec.unquote(record.headers.get("editor", "")))
-            self.say(
-                "{}: open in {} on {}".format(
-                    document.source.shown, document.editor or "an editor", peer.label
-                )
-            )
-        elif record.command == "refused":
-            self.refused(document, record)
-        elif record.command == "save":
-            from rbridge.client.incoming import Incoming
-
-            self.saves[peer] = Incoming(document, record, self.states())
-        else:
-            if record.headers.get("unsaved") == "yes" and not document.failure:  # else it was said
-                document.failure = "unsaved"
-                self.report(
-                    "{}: closed with a text that did not get here: {} keeps it".format(
-                        document.source.shown, peer.label
-                    )
-                )
-            self.close(document)
-
-    def document(self, peer: "Peer", record: Record) -> "Optional[Document]":
-        """The document of *peer* that *record* names, if it was sent there and is not closed."""
-        for document in self.on(peer):
-            if document.source.token == record.headers.get("token"):
-                return document
-        return None
-
-    def on(self, peer: "Peer") -> "List[Document]":
-        return [mine for mine in self.documents if mine.peer is peer and mine.state in (SENT, OPEN)]
-
-    def refused(self, document: Document, record: Record) -> None:
-        """The other side does not open it."""
-        reason = record.headers.get("reason", "")
-        message = clean(codec.unquote(record.headers.get("message", ""))) or reason or "no reason given"
-        error = RbridgeError(
-            "{}: not opened on {}: {}".format(document.source.shown, document.peer.label, message)
-        )
-        self.failed(document, error, REFUSAL_CODES.get(reason, 69))
-
-    def failed(self, document: Document, error: RbridgeError, code: int = 0) -> None:
-        self.report(error.line())
-        self.code = self.code or code or error.exit_code
-        document.state = REFUSED
-        self.leave(document)
-
-    def body(self, peer: "Peer", data: bytes) -> None:
-        if peer in self.saves:
-            self.saves[peer].write(data)
-
-    def end(self, peer: "Peer") -> None:
-        """A record is complete. If it was a save: bring it to disk and answer."""
-        arriving = self.saves.pop(peer, None)
-        if arriving is None:
-            return
-        outcome = arriving.finish()
-        arriving.document.failure = "" if outcome.kind == "saved" else outcome.message
-        if outcome.message:
-            self.report(outcome.message)
-        if peer.link:
-            self.answer(arriving, outcome)
-
-    def answer(self, arriving: "Incoming", outcome: "Outcome") -> None:
-        """Tell our daemon what became of a save."""
-        document = arriving.document
-        headers = {"token": document.source.token, "save": arriving.serial}
-        if outcome.kind == "saved":
-            headers.update(size=str(arriving.size), sha256=arriving.sha256)
-            record = Record("saved", headers)
-        else:
-            headers.update(reason=outcome.reason or "failed", message=codec.quote(outcome.message))
-            record = Record("refused", headers)
-        self.tell(document.peer, record)
-
-    def tell(self, peer: "Peer", record: Record) -> None:
-        """Say *record*; if nobody can hear it the next read shows that too."""
-        try:
-            send_all(peer.sock, peer.wire.say(record), self.options.patience)
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.ECONNRESET):
-                self.report(
-                    "{} could not be told: {}".format(peer.label, (error.strerror or str(error)).lower())
-                )
-
-    def close(self, document: Document) -> None:
-        """The editor has closed it."""
-        document.state = CLOSED
-        self.leave(document)
-
-    def leave(self, document: Document) -> None:
-        """Let go of what is held for a document; the connection goes with the last one on it."""
-        if not document.source.stdin:
-            document.source.close()
-        if document.peer in self.peers and not self.on(document.peer):
-            self.peers.remove(document.peer)
-            self.abandon(document.peer)
-            document.peer.sock.close()
-
-    def abandon(self, peer: "Peer") -> None:
-        """A save that was arriving will not be completed."""
-        arriving = self.saves.pop(peer, None)
-        if arriving is not None:
-            arriving.abort()
-            arriving.document.failure = "cut off"
-            self.report(
-                "cannot save {}: the connection was lost in the middle (the file is intact)".format(
-                    arriving.document.source.shown
-                )
-            )
-
-    def eof(self, peer: "Peer", event: Eof) -> None:
-        """The other side is gone. For a plain server that is how it closes; our daemon would have said so."""
-        mine = self.on(peer)
-        self.abandon(peer)
-        for document in mine:
-            document.state = CLOSED
-            if peer.link:
-                document.state = LOST
-                saved = "the last save is not on disk" if document.failure else "what was saved is on disk"
-                document.failure = document.failure or "lost"
-                self.report(
-                    "{}: connection to {} lost before it was closed; {}".format(
-                        document.source.shown, peer.label, saved
-                    )
-                )
-            self.leave(document)
-
-    def drop(self, peer: "Peer", why: str) -> None:
-        """End a connection that cannot be trusted any more."""
-        self.report(why)
-        self.abandon(peer)
-        for document in self.on(peer):
-            document.state = LOST
-            self.leave(document)
-        self.code = self.code or 65
-
-    def goodbye(self) -> None:
-        """End all connections in good order: documents that are open will be closed at the other side."""
-        for document in self.documents:
-            if document.state in (SENT, OPEN):
-                if document.peer.link and document.peer not in self.saves:
-                    self.tell(document.peer, Record("close", {"token": document.source.token}))
-                self.close(document)
-
-    def rescue(self) -> None:
-        """Keep what was saved of standard input, since nobody will get it on standard output."""
-        from rbridge.client import kept
-
-        for document in self.documents:
-            if document.draft is None:
-                continue
-            try:
-                path = kept.keep(self.states(), document.source.real, document.draft.fd)
-            except OSError as error:
-                self.report("cannot keep what was saved: {}".format((error.strerror or "").lower()))
+            self.resident.tell_all("{} ends{}".format(self.label, ": " + why if why else ""))
+        elif command == "dial":
+            self.joins.dialled(record.headers.get("dial", ""), self.not_dialled)
+        elif command in DOCUMENT_RECORDS:
+            token = record.headers.get("token", "")
+            document = self.resident.by_token(token)
+            if document is not None and document.state in (SENT, OPEN):
+                self.about(channel, document, record)
+            elif document is not None or token in self.closed:
+                if command == "save":
+                    self.refuse_late(channel, record)
             else:
-                self.report("what was saved is in {}".format(path))
+                self.drop("{} named a file that was never opened: nothing was written".format(self.label))
 
-    def states(self) -> str:
-        """The directory for journals and kept texts."""
-        if not self.state_dir:
-            self.state_dir = state_dir()
-        return self.state_dir
+    def about(self, channel: Channel, document: "Document", record: Record) -> None:
+        """A record about an open *document*."""
+        command, headers = record.command, record.headers
+        if command == "opened":
+            self.opened(document, headers)
+        elif command == "refused":
+            self.closed.add(document.source.token)
+            self.resident.refused(
+                document, headers.get("reason", ""), codec.unquote(headers.get("message", ""))
+            )
+        elif command == "save":
+            self.save(channel, document, record)
+        elif command == "mine":
+            from rbridge.client.mine import Mine
 
-    def stay_behind(self) -> bool:
-        """Go on in the background. False in the parent, whose sockets and files are now the child's."""
-        keep = list(self.descriptors)
-        keep += [peer.sock.fileno() for peer in self.peers]
-        keep += [document.source.fd for document in self.documents if document.source.fd >= 0]
-        for arriving in self.saves.values():
-            keep.append(arriving.fd)
-        states = self.states()
-        if not background.detach(keep):
+            channel.arriving = Mine(self.resident, document, record)
+        elif command == "fetch":
+            self.texts.fetch(channel, document)
+        elif command == "focus":
+            self.resident.focused(document)
+        elif command == "state":
+            self.resident.stands(
+                document, headers.get("state", ""), codec.unquote(headers.get("message", ""))
+            )
+        else:
+            self.closed_there(document, headers)
+
+    def body(self, channel: Channel, data: bytes) -> None:
+        if channel.arriving is not None:
+            channel.arriving.write(data)
+
+    def end(self, channel: Channel) -> None:
+        arriving, channel.arriving = channel.arriving, None
+        if arriving is not None:
+            arriving.finish()
+            self.heart.beat()
+
+    def eof(self, channel: Channel) -> None:
+        self.lost(channel)
+
+    def nonsense(self, channel: Channel, error: ProtocolError) -> None:
+        if channel is self.main:
+            self.drop("{} said something that makes no sense: {}".format(self.label, error))
+        else:
+            self.resident.log(
+                "{} said something that makes no sense on a further connection: {}".format(self.label, error)
+            )
+            self.joins.remove(channel)
+
+    def linked(self, channel: Channel, record: Record) -> None:
+        """The daemon's answer to our ``link`` on the main connection."""
+        if channel is not self.main:
+            return
+        try:
+            if self.resuming is not None:
+                self.resuming.check(record)
+            elif record.headers.get("standing") == "refused":
+                why = clean(codec.unquote(record.headers.get("message", ""))) or "no reason given"
+                raise Denied("{} refuses this host: {}".format(self.label, why))
+        except Denied as error:
+            self.turned_away(error)
+            return
+        if self.resuming is not None:
+            self.resuming = None
+            self.ready = True
+            if self.search is not None:
+                self.search.close()
+                self.search = None
+            self.resident.attached_again()
+            self.catch_up()
+
+    def turned_away(self, error: Denied) -> None:
+        """The daemon will not have us: with the first connection that is the end, else others are tried."""
+        if self.resuming is None:
+            self.drop(error.line())
+            return
+        self.resident.log(error.line())
+        if self.search is not None and self.main is not None:
+            self.search.avoid(self.main.peer)
+        self.detach()
+
+    def opened(self, document: "Document", headers: "Dict[str, str]") -> None:
+        """The user has it; also the answer to ``resume``."""
+        document.editor = clean(codec.unquote(headers.get("editor", ""))) or document.editor
+        if document in self.doubtful:
+            self.doubtful.remove(document)
+        if document.failure == CUT_OFF:
+            document.failure = ""  # whatever was cut off is settled: the daemon says it again
+        self.resident.opened(document, clean(codec.unquote(headers.get("note", ""))))
+        self.joins.over(document)
+
+    def save(self, channel: Channel, document: "Document", record: Record) -> None:
+        """Take a save in, once it is known what the file was when it was sent."""
+        worker = self.resident.worker(document)
+
+        def answered(incoming: "Incoming", outcome: "Outcome") -> None:
+            self.answer(channel, document, incoming, outcome)
+
+        def begin() -> None:
+            if not channel.closed:
+                channel.arriving = Saving(self.resident, document, record, answered)
+
+        def go_on() -> None:
+            begin()
+            channel.go_on()
+
+        if document.target is None and worker.busy and "base" not in record.headers:
+            channel.pause()
+            worker.after(go_on)
+        else:
+            begin()
+        self.heart.beat()
+
+    def answer(
+        self, channel: Channel, document: "Document", incoming: "Incoming", outcome: "Outcome"
+    ) -> None:
+        """Say what became of a save; if nobody can hear it, ``resume`` settles it."""
+        headers = {"token": document.source.token, "save": incoming.serial}
+        if outcome.kind == "saved":
+            self.say(Record("saved", headers), channel)
+            return
+        headers.update(reason=outcome.reason or "failed", message=codec.quote(outcome.message))
+        if outcome.stamp is not None:
+            headers.update(size=str(outcome.stamp.size), sha256=outcome.stamp.sha256)
+        elif outcome.reason == "gone":
+            headers["absent"] = "yes"
+        if outcome.kept:
+            headers["kept"] = codec.quote(outcome.kept)
+        self.say(Record("refused", headers), channel)
+
+    def refuse_late(self, channel: Channel, record: Record) -> None:
+        """A save that crossed with our ``close``."""
+        headers = {"token": record.headers["token"], "save": record.headers.get("save", "")}
+        headers.update(reason="gone", message=codec.quote("it is not open any more on the host"))
+        self.say(Record("refused", headers), channel)
+
+    def not_dialled(self, error: BaseException) -> None:
+        self.resident.log("no further connection to {}: {}".format(self.label, words(error)))
+
+    def closed_there(self, document: "Document", headers: "Dict[str, str]") -> None:
+        """The user has closed it; what was saved before is brought to disk first."""
+        if document in self.doubtful:  # the answer to ``resume``
+            self.doubtful.remove(document)
+            if headers.get("unknown") == "yes":  # the daemon has never had it
+                self.texts.open(document)
+                return
+            self.resident.opened(document, "")
+        if headers.get("unsaved") == "yes" and not document.failure:  # else it was said
+            document.failure = "unsaved"
+            self.resident.tell(
+                document,
+                "{}: closed with a text that did not get here: {} keeps it".format(
+                    document.source.shown, self.label
+                ),
+            )
+        self.resident.worker(document).after(lambda: self.over(document))
+
+    def over(self, document: "Document") -> None:
+        self.closed.add(document.source.token)
+        if document.state != LOST:
+            document.state = CLOSED
+        self.resident.closed(document)
+        if self.farewells and not self.resident.documents:
+            self.loop.at(FAREWELL, self.unheard)
+
+    def unheard(self) -> None:
+        """The daemon did not come back to hear what was closed: with no document that is the end."""
+        if not self.resident.documents and not self.ready:
+            self.farewells.clear()
+
+    # what is said
+
+    def say(self, record: Record, channel: "Optional[Channel]" = None) -> bool:
+        """Say *record* on *channel* if that is alive, else on the main one; whether it can be heard."""
+        to = channel if channel is not None and not channel.closed else self.main
+        if to is None or not self.ready:
             return False
-        self.signalled = 0
-        self.report = background.Log(states).write
+        to.say(record)
         return True
 
+    def open(self, document: "Document") -> None:
+        """Send *document*, now or when the daemon is there again."""
+        if self.ready:
+            self.texts.open(document)
+        else:
+            self.unsaid.append(document)
+            if self.search is not None:
+                self.search.look()
 
-def state_dir() -> str:
-    """The state directory, or a place in the runtime directory where there is none to be had."""
-    try:
-        return paths.state_dir()
-    except RbridgeError:
-        from rbridge.private import make_private
+    def close(self, document: "Document") -> None:
+        """The host is done with *document*."""
+        token = document.source.token
+        if document in self.doubtful:
+            self.doubtful.remove(document)
+        if document in self.unsaid:
+            self.unsaid.remove(document)
+        elif not self.say(Record("close", {"token": token})):
+            self.farewells.append(token)
+        document.state = CLOSED
+        # its files may be in use in the thread
+        self.resident.worker(document).after(lambda: self.over(document))
 
-        place = os.path.join(paths.runtime_dir(), "state")
-        make_private(place)
-        return place
+    def catch_up(self) -> None:
+        """On a new main connection: say everything that has to be said of what was before."""
+        while self.farewells:
+            self.say(Record("close", {"token": self.farewells.pop()}))
+        for document in list(self.resident.documents):
+            if document in self.unsaid:
+                self.texts.open(document)
+            else:
+                if document.state == SENT and document not in self.doubtful:
+                    self.doubtful.append(document)
+                self.texts.resume(document)
+
+    # the connection
+
+    def lost(self, channel: Channel) -> None:
+        """A connection has ended, or is given up."""
+        if channel is self.main:
+            self.detach()
+        else:
+            self.joins.remove(channel)
+
+    def detach(self) -> None:
+        """The main connection is no more: look for the daemon."""
+        was_ready, self.ready, self.resuming = self.ready, False, None
+        main, self.main = self.main, None
+        self.joins.close()
+        if main is not None:
+            self.hang_up(main)
+        if not self.identity:
+            self.give_up(True)
+        elif self.resident.documents or self.farewells:
+            if was_ready:
+                self.resident.detached()
+            self.seek()
+
+    def seek(self) -> None:
+        """Look for the daemon, beside a main connection that is silent or in place of a lost one."""
+        if self.search is not None:
+            self.search.again()
+        else:
+            from rbridge.client.search import Search
+
+            self.search = Search(self.loop, self.identity, self.options, self.endpoint, self.attach)
+
+    def heard_again(self) -> None:
+        """The main connection that was silent is alive."""
+        if self.search is not None and self.main is not None and self.ready:
+            self.search.close()
+            self.search = None
+
+    def attach(self, peer: "Peer") -> None:
+        """*peer* is the daemon: go on there. What was the main connection, and looked alive, is dropped."""
+        main, self.main = self.main, None
+        self.joins.close()
+        if main is not None:
+            self.hang_up(main)
+            if self.ready:
+                self.ready = False
+                self.resident.detached()
+        self.peer = peer
+        self.resuming = Introduction(peer, self.secret, self.resident.log, resume=True)
+        self.main = Channel(self.loop, peer, self)
+        self.main.say(self.resuming.record)
+        self.main.start()
+        self.heart.beat()
+
+    def hang_up(self, main: Channel) -> None:
+        arriving, main.arriving = main.arriving, None
+        if arriving is not None:
+            arriving.abort()
+        main.close()
+
+    def drop(self, why: str) -> None:
+        """End a session that cannot be trusted any more."""
+        self.resident.tell_all(why)
+        for document in self.resident.documents:
+            document.code = document.code or 65
+        self.give_up(False)
+
+    def give_up(self, alone: bool) -> None:
+        """Everything ends with the connection; *alone*: nothing else was said of why."""
+        self.stop()
+        for document in list(self.resident.documents):
+            self.resident.lost(document, alone)
+
+    def stop(self) -> None:
+        """Close all connections; nothing is looked for any more."""
+        self.ready = False
+        self.heart.stop()
+        if self.search is not None:
+            self.search.close()
+            self.search = None
+        self.joins.close()
+        main, self.main = self.main, None
+        if main is not None:
+            self.hang_up(main)

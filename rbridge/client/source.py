@@ -30,13 +30,15 @@ class Source:
 
     *path* is what the user typed, without ``:LINE``; *real* is absolute. *fd* is open for reading, -1 for a
     file that does not exist yet. *start* and *size* are bytes; *part* says which lines, "" means the whole.
-    *token* is what the other side calls it: random, so that it says nothing about the path. *unprotect*: it
-    may be write-protected, and the user wants it written all the same.
+    *follow*: it grows, and what comes is sent as well. *token* is what the other side calls it: random, so
+    that it says nothing about the path. *unprotect*: it may be write-protected, and the user wants it written
+    all the same.
     """
 
     __slots__ = (
         "column",
         "fd",
+        "follow",
         "line",
         "mode",
         "name",
@@ -67,6 +69,7 @@ class Source:
         self.mode = -1
         self.part = ""
         self.read_only = False
+        self.follow = False
         self.unprotect = False
         self.stdin = False
         self.token = hexlify(os.urandom(12)).decode()
@@ -98,7 +101,7 @@ def check(request: "Request", options: "Options") -> Source:
     except OSError:
         raise NoInput("cannot open {}: the current directory is gone".format(path)) from None
     source = Source(path, real, request)
-    source.read_only = options.read_only or options.lines is not None
+    source.read_only = options.read_only or options.lines is not None or options.follow
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -134,7 +137,7 @@ def _literal(request: "Request") -> str:
         raise NoInput("cannot open '{}': that is no name of a file".format(path))
     if ":" not in path or os.path.lexists(path):
         return path
-    from rbridge.client.options import split_position
+    from rbridge.client.positions import split_position
 
     split = split_position(path)
     if split is None:
@@ -158,6 +161,12 @@ def _existing(source: Source, options: "Options") -> None:
     source.unprotect = options.force
     source.mode = stat.S_IMODE(found.st_mode)
     source.size = found.st_size
+    if options.follow:
+        from rbridge.client import follow
+
+        source.follow, source.part = True, "as it grows"
+        source.start, source.size = follow.tail(source.fd)
+        return
     if options.lines is not None:
         from rbridge.client import excerpt
 

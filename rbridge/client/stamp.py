@@ -1,6 +1,7 @@
 """What a file was when it was read: the stamp that tells whether it has changed since.
 
-Two stamps are equal when size and sha256 are. Device, inode and times only allow skipping the hash, and not
+Two stamps are equal when size and sha256 are; of what another host named by its hash alone, the size is not
+known. Device, inode and times only allow skipping the hash, and not
 when the file was changed within 2 s before the stamp was taken (a later change may bear the same time: "racy"
 in git's words), nor on a network file system, where another machine's change may not show yet. So
 ``touch``, a remount and another login node are no change.
@@ -26,7 +27,10 @@ class Unstable(RbridgeError):
 
 
 class Stamp:
-    """What a file was. *sha256* is hex, times are ns since the epoch, *taken_ns* is when it was read."""
+    """What a file was. *sha256* is hex, times are ns since the epoch, *taken_ns* is when it was read.
+
+    Of a mere content (:func:`of_content`) all numbers are -1, perhaps but the size.
+    """
 
     __slots__ = ("ctime_ns", "device", "inode", "mtime_ns", "sha256", "size", "taken_ns")
 
@@ -57,7 +61,7 @@ class Stamp:
 
 def same_content(a: Stamp, b: Stamp) -> bool:
     """Whether both stand for the same bytes."""
-    return a.size == b.size and a.sha256 == b.sha256
+    return a.sha256 == b.sha256 and (a.size == b.size or -1 in (a.size, b.size))
 
 
 def same_state(a: os.stat_result, b: os.stat_result) -> bool:
@@ -79,6 +83,11 @@ def now_ns() -> int:
 def of(st: os.stat_result, size: int, sha256: str, taken_ns: int) -> Stamp:
     """The stamp of known content with the identity and times of *st*."""
     return Stamp(size, sha256, st.st_dev, st.st_ino, st.st_mtime_ns, st.st_ctime_ns, taken_ns)
+
+
+def of_content(sha256: str, size: int = -1) -> Stamp:
+    """The stamp of a content of which nothing else is known: the file is hashed to be compared with it."""
+    return Stamp(size, sha256, -1, -1, -1, -1, -1)
 
 
 def from_digest(

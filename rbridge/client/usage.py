@@ -20,6 +20,7 @@ what happens:
   -k, --keep-focus      do not bring the editor to the front
       --head N          the first N lines only, for reading
       --lines A:B       lines A to B only, for reading
+      --follow          show the end of a log, read-only, and what comes after
       --large           open more than 256 MiB, or binary data above 16 MiB
       --else COMMAND    edit here with COMMAND when nothing is listening
 

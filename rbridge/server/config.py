@@ -27,6 +27,8 @@ STALL = 120.0  # seconds without a byte in the middle of a body, either way
 ANSWER = 120.0  # seconds from the last byte of a save to its answer
 CONSENT = 300.0  # seconds that a question waits for `rbridge allow`
 SHUTDOWN = 5.0  # seconds that the end of the daemon waits for saves under way
+SESSIONS = 256  # without a connection, waiting for their hosts to come back
+DIAL = 10.0  # seconds that a host may take to open a further connection
 SPOOL = 1 << 30  # bytes of undelivered text on this laptop
 LOG = 1 << 20  # bytes of one log file; there are three
 
@@ -48,6 +50,8 @@ class Limits:
     answer: float = ANSWER
     consent: float = CONSENT
     shutdown: float = SHUTDOWN
+    sessions: int = SESSIONS
+    dial: float = DIAL
     spool: int = SPOOL
     log: int = LOG
 

@@ -1,24 +1,41 @@
-"""``control.sock``: what ``rbridge serve --stop`` and ``rbridge allow`` say to the daemon.
+"""``control.sock``: what the laptop's commands say to the daemon.
 
-One JSON object a line each way: ``{"do": "stop"}``, ``{"do": "pending"}``, ``{"do": "answer", "ids": [ID...],
-"allow": true}``. No ids means all. The answer has ``"ok"`` and, where that is false, ``"error"``.
+One JSON object a line each way. ``do`` is one of::
+
+    stop                                    end the daemon
+    pending | answer ids allow              what waits for consent; no ids means all
+    status                                  -> rows
+    close ids                               -> closed, open
+    resolve id choose: mine | theirs        -> row
+    resolve id choose: show                 -> row, with the host's and the laptop's text as two descriptors
+    recover-send id sure                    -> said, or ask
+
+The answer has ``ok`` and, where that is false, ``error``.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
+from array import array
 from typing import Any
 
 import trio
 
 from rbridge import paths, system
 from rbridge.errors import NotListening, RbridgeError
+from rbridge.server import recover
 from rbridge.server.consent import Consent
+from rbridge.server.documents import Documents
 from rbridge.server.log import logger
+from rbridge.server.overview import Overview
 
-LINE = 64 * 1024
+LINE = 64 * 1024  # bytes of a request
+ANSWER = 16 << 20  # bytes of an answer: a row of a thousand documents each takes a few hundred
 PATIENCE = 10.0  # seconds for one request or answer
+WORK = 150.0  # seconds for what a host, or an editor, has to do first: longer than a save may take
+TEXTS = 2  # descriptors that may come with an answer
 
 
 def path(runtime: str) -> str:
@@ -28,9 +45,11 @@ def path(runtime: str) -> str:
 class Control:
     """Answers on ``control.sock``; *stop* is set when the daemon is to end."""
 
-    def __init__(self, consent: Consent, stop: trio.Event) -> None:
+    def __init__(self, consent: Consent, stop: trio.Event, documents: Documents) -> None:
         self._consent = consent
         self._stop = stop
+        self._documents = documents
+        self._overview = Overview(documents)
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """Answer one connection, of which each line is a request."""
@@ -39,25 +58,45 @@ class Control:
             if uid not in (None, os.geteuid()):
                 logger.warning("control.sock: refused uid %s", uid)
                 return
+            fds: list[int] = []
             try:
                 with trio.fail_after(PATIENCE):
-                    request = json.loads(await _line(stream))
-                    answer = self._answer(request)
-                    await stream.send_all(json.dumps(answer).encode() + b"\n")
+                    request = json.loads(await _line(stream, LINE))
+                with trio.fail_after(WORK):
+                    answer, fds = await self._answer(request)
+                with trio.fail_after(PATIENCE):
+                    await _send(stream, json.dumps(answer).encode() + b"\n", fds)
             except (trio.BrokenResourceError, trio.TooSlowError, ValueError) as error:
                 logger.info("control.sock: %s", type(error).__name__)
                 return
+            finally:
+                for fd in fds:
+                    os.close(fd)
             if answer.get("stopping"):
                 self._stop.set()
 
-    def _answer(self, request: Any) -> dict[str, Any]:
+    async def _answer(self, request: Any) -> tuple[dict[str, Any], list[int]]:
         do = request.get("do") if isinstance(request, dict) else None
+        if do == "resolve" and request.get("choose") == "show":
+            return await self._overview.show(str(request.get("id")))
+        if do == "resolve" and request.get("choose") in ("mine", "theirs"):
+            return await self._overview.settle(str(request.get("id")), request["choose"]), []
+        if do == "recover-send":
+            sure = request.get("sure") is True
+            return await recover.send(self._documents, str(request.get("id")), sure), []
+        if do == "close" and _strings(request.get("ids")):
+            return await self._overview.close(request["ids"]), []
+        return self._at_once(do, request), []
+
+    def _at_once(self, do: Any, request: Any) -> dict[str, Any]:
         if do == "stop":
             return {"ok": True, "stopping": True, "pid": os.getpid()}
         if do == "pending":
             return {"ok": True, "pending": self._pending()}
         if do == "answer":
             return self._decide(request)
+        if do == "status":
+            return self._overview.rows()
         return {"ok": False, "error": "no such request"}
 
     def _pending(self) -> list[dict[str, Any]]:
@@ -65,7 +104,7 @@ class Control:
 
     def _decide(self, request: dict[str, Any]) -> dict[str, Any]:
         ids = request.get("ids")
-        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        if not _strings(ids):
             return {"ok": False, "error": "ids is a list of strings"}
         wanted = ids or [one.id for one in self._consent.pending()]
         answered, unknown = [], []
@@ -78,32 +117,74 @@ class Control:
         return {"ok": not unknown, "answered": answered, "error": "nothing waits under " + ", ".join(unknown)}
 
 
-async def ask(request: dict[str, Any]) -> dict[str, Any]:
+async def ask(request: dict[str, Any], patience: float = PATIENCE) -> dict[str, Any]:
     """Say *request* to the running daemon and return its answer.
 
-    Raises NotListening when none runs, and RbridgeError when it does not answer.
+    Raises NotListening when none runs, and RbridgeError when it does not answer within *patience* seconds.
     """
-    where = path(paths.runtime_dir(create=False))
-    try:
-        with trio.fail_after(PATIENCE):
-            stream = await trio.open_unix_socket(where)
-            async with stream:
-                await stream.send_all(json.dumps(request).encode() + b"\n")
-                answer = json.loads(await _line(stream))
-    except (OSError, trio.BrokenResourceError):
-        raise NotListening("rbridge is not serving here", "start it with: rbridge serve") from None
-    except (trio.TooSlowError, ValueError):
-        raise RbridgeError("rbridge serve does not answer") from None
-    if not isinstance(answer, dict):
-        raise RbridgeError("rbridge serve does not answer")
+    answer, fds = await ask_for_texts(request, patience)
+    for fd in fds:
+        os.close(fd)
     return answer
 
 
-async def _line(stream: trio.SocketStream) -> bytes:
-    data = b""
+async def ask_for_texts(request: dict[str, Any], patience: float) -> tuple[dict[str, Any], list[int]]:
+    """As :func:`ask`, with the descriptors that came along, for the caller to close."""
+    where = path(paths.runtime_dir(create=False))
+    fds: list[int] = []
+    try:
+        with trio.fail_after(patience):
+            stream = await trio.open_unix_socket(where)
+            async with stream:
+                await stream.send_all(json.dumps(request).encode() + b"\n")
+                answer = json.loads(await _line(stream, ANSWER, fds))
+        if not isinstance(answer, dict):
+            raise ValueError("no object")
+    except (OSError, trio.BrokenResourceError):
+        _close(fds)
+        raise NotListening("rbridge is not serving here", "start it with: rbridge serve") from None
+    except (trio.TooSlowError, ValueError):
+        _close(fds)
+        raise RbridgeError("rbridge serve does not answer") from None
+    except BaseException:
+        _close(fds)
+        raise
+    return answer, fds
+
+
+def _close(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def _strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+async def _send(stream: trio.SocketStream, line: bytes, fds: list[int]) -> None:
+    """Send *line*; the descriptors go with its first byte."""
+    if fds:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", fds))]
+        try:
+            await stream.socket.sendmsg([line[:1]], rights)
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+        line = line[1:]
+    await stream.send_all(line)
+
+
+async def _line(stream: trio.SocketStream, limit: int, fds: list[int] | None = None) -> bytes:
+    """One line of at most *limit* bytes; descriptors that come with it are added to *fds*."""
+    data = bytearray()
+    room = 0 if fds is None else socket.CMSG_SPACE(TEXTS * array("i").itemsize)
     while not data.endswith(b"\n"):
-        more = await stream.receive_some(4096)
+        more, rights, _, _ = await stream.socket.recvmsg(65536, room)
+        for level, kind, value in rights:
+            if fds is not None and (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                numbers = array("i")
+                numbers.frombytes(value[: len(value) - len(value) % numbers.itemsize])
+                fds.extend(numbers)
         data += more
-        if not more or len(data) > LINE:
+        if not more or len(data) > limit:
             raise ValueError("no whole line")
-    return data
+    return bytes(data)

@@ -8,34 +8,38 @@ behind a shield.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import trio
 
-from rbridge import __version__, memory, paths, system
+from rbridge import memory, paths, system
 from rbridge.adapters import presets
 from rbridge.adapters.base import Adapter
-from rbridge.errors import CannotCreate, NotListening
-from rbridge.server import addresses, control, endpoints, listeners
+from rbridge.errors import CannotCreate, NotListening, RbridgeError
+from rbridge.server import addresses, adopted, control, endpoints, identity, listeners
 from rbridge.server.addresses import Address, Tcp
 from rbridge.server.config import DEFAULT_PORT, Config
+from rbridge.server.connection import Connection
 from rbridge.server.consent import Consent
 from rbridge.server.documents import Documents
-from rbridge.server.editing import Tools
+from rbridge.server.editing import Editing, Tools
 from rbridge.server.files import Files
 from rbridge.server.instance import Instance
+from rbridge.server.keys import Keys
 from rbridge.server.listeners import Listener
 from rbridge.server.log import logger
 from rbridge.server.notify import Notifier
 from rbridge.server.peer import Peer
-from rbridge.server.session import Session
+from rbridge.server.service import Service, nonce
+from rbridge.server.sessions import Sessions
 from rbridge.server.spool import Spool
-from rbridge.wire import codec
 
 FAREWELL = 2.0  # seconds for telling the clients that the daemon ends
 
@@ -44,13 +48,10 @@ Say = Callable[[str], None]
 
 @dataclass
 class Daemon:
-    """What one daemon shares between its tasks; *greeting* is what every client hears first."""
+    """The connections of one daemon, and what they share."""
 
-    config: Config
-    documents: Documents
-    consent: Consent
-    greeting: str
-    sessions: set[Session]
+    service: Service
+    connections: set[Connection] = field(default_factory=set)
 
     async def serve(self, listener: Listener, stream: trio.SocketStream) -> None:
         """One connection, to its end."""
@@ -60,25 +61,27 @@ class Daemon:
             if uid is not None and uid != os.geteuid():
                 logger.warning("%s: refused: it belongs to %s", origin, system.user_name(uid))
                 return
-            if len(self.sessions) >= self.config.limits.connections:
-                logger.warning("%s: refused: %d connections are open", origin, len(self.sessions))
+            limits = self.service.config.limits
+            if len(self.connections) >= limits.connections:
+                logger.warning("%s: refused: %d connections are open", origin, len(self.connections))
                 return
-            peer = Peer(stream, origin, self.config.limits, ours=listener.inode is not None)
-            session = Session(peer, self.config, self.documents, self.consent)
-            self.sessions.add(session)
+            ours = listener.inode is not None
+            peer = Peer(stream, origin, limits, ours=ours, name=listener.name, identity=listener.identity)
+            connection = Connection(self.service, peer, "" if ours else nonce())
+            self.connections.add(connection)
             try:
-                await session.run(self.greeting)
+                await connection.run()
             finally:
-                self.sessions.discard(session)
+                self.connections.discard(connection)
 
     async def end(self) -> None:
         """Let go of all documents and clients, in bounded time."""
-        with trio.move_on_after(3 * self.config.limits.shutdown):
-            await self.documents.stop()
+        with trio.move_on_after(3 * self.service.config.limits.shutdown):
+            await self.service.documents.stop()
         with trio.move_on_after(FAREWELL):
             async with trio.open_nursery() as nursery:
-                for session in list(self.sessions):
-                    nursery.start_soon(session.bye)
+                for connection in list(self.connections):
+                    nursery.start_soon(connection.bye)
 
 
 async def serve(
@@ -107,8 +110,11 @@ async def serve(
                 record = _record(runtime, spelled, say)
                 logger.info("serving on %s with %s", ", ".join(spelled), adapter.name)
                 say(f"files open in {adapter.describe()}; choose another with --editor")
+                # not before we know that we can serve: an end wipes what is ours
+                going_on = adopted.take(files, adapter, spool, say)
                 try:
-                    await _run(config, tools, bound, commands, partial(task_status.started, spelled))
+                    ready = partial(task_status.started, spelled)
+                    await _run(config, tools, bound, commands, going_on, ready, say)
                 finally:
                     endpoints.remove(record)
         finally:
@@ -117,26 +123,32 @@ async def serve(
 
 
 async def _run(
-    config: Config, tools: Tools, bound: Sequence[Listener], commands: Listener, ready: Callable[[], None]
+    config: Config,
+    tools: Tools,
+    bound: Sequence[Listener],
+    commands: Listener,
+    going_on: Sequence[Mapping[str, Any]],
+    ready: Callable[[], None],
+    say: Say,
 ) -> None:
     """Serve until cancelled or told to stop, and take leave behind a shield."""
     stop = trio.Event()
-    consent = Consent(config.limits.consent)
-    laptop = socket.gethostname().partition(".")[0]
-    greeting = codec.greeting(laptop, __version__, tools.adapter.name)
     async with trio.open_nursery() as outside:
         outside.start_soon(_set_when_cancelled, stop)
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
-                daemon = Daemon(config, Documents(tools, nursery), consent, greeting, set())
+                service = _service(config, Documents(tools, nursery), say)
+                _go_on(service, going_on)
+                daemon = Daemon(service)
                 nursery.start_soon(tools.notifier.run)
                 async with trio.open_nursery() as accepting:
-                    await _accept(control.Control(consent, stop).serve, commands, accepting, nursery)
+                    commanded = control.Control(service.consent, stop, service.documents)
+                    await _accept(commanded.serve, commands, accepting, nursery)
                     for listener in bound:
                         await _accept(partial(daemon.serve, listener), listener, accepting, nursery)
                     ready()
                     await stop.wait()
-                    logger.info("ending: %d documents are open", len(daemon.documents))
+                    logger.info("ending: %d documents are open", len(service.documents))
                     accepting.cancel_scope.cancel()
                 await daemon.end()
                 nursery.cancel_scope.cancel()
@@ -162,21 +174,39 @@ async def _set_when_cancelled(event: trio.Event) -> None:
         event.set()
 
 
+def _service(config: Config, documents: Documents, say: Say) -> Service:
+    """What connections share. A state directory that is full or not ours is no reason not to serve texts:
+    hosts just cannot know us again, or prove who they are.
+    """
+    name, keys = secrets.token_hex(8), None
+    try:
+        name = identity.load()
+        keys = Keys(os.path.join(paths.state_dir(), "keys"))
+    except RbridgeError as error:
+        say(f"{error.line()}: hosts may not find this daemon again after a restart, or prove who they are")
+    laptop = socket.gethostname().partition(".")[0]
+    sessions = Sessions(documents, config.limits.sessions)
+    return Service(config, documents, sessions, Consent(config.limits.consent), laptop, name, keys)
+
+
 def choose(config: Config) -> Adapter:
     """The adapter for what *config* says, or the first editor that is found. Raises UsageError."""
     return presets.choose(config.editor, os.environ, shutil.which, terminal=config.terminal)
 
 
 def _files(say: Say) -> Files:
-    """FILES, without what a killed daemon left there."""
+    """FILES, with what a killed daemon left there."""
     root, in_memory = memory.files_dir()
     if not in_memory:
         say(f"no memory file system with room here: until they are closed, texts lie on the disk in {root}")
-    files = Files(root, in_memory)
-    left = files.sweep()
-    if left:
-        say(f"wiped {left} open texts that a killed daemon left in {root}")
-    return files
+    return Files(root, in_memory)
+
+
+def _go_on(service: Service, going_on: Sequence[Mapping[str, Any]]) -> None:
+    """The documents of a killed daemon whose editors still run are ours; their hosts come back to them."""
+    for about in going_on:
+        session = service.sessions.adopt(about["session"], about["host"], about["identity"])
+        session.begin(about["token"], Editing.adopt(service.documents.tools, session, about))
 
 
 def _record(runtime: str, spelled: Sequence[str], say: Say) -> str:

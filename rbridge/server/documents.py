@@ -23,6 +23,19 @@ class Documents:
     def __len__(self) -> int:
         return len(self._open)
 
+    def all(self) -> list[Editing]:
+        """Those that are open, by host and path."""
+        return sorted(self._open, key=lambda one: (one.text.host, one.text.path, one.text.id))
+
+    def find(self, host: str, path: str) -> list[Editing]:
+        """Those of this file."""
+        return [one for one in self.all() if (one.text.host, one.text.path) == (host, path)]
+
+    def of(self, session: str, token: str) -> Editing | None:
+        """The one that the client of this secret calls *token*."""
+        mine = (one for one in self._open if (one.session.secret, one.token) == (session, token))
+        return next(mine, None)
+
     def begin(self, editing: Editing, ended: Callable[[], None]) -> None:
         """Run *editing* from now on; *ended* is called when nothing is left of it."""
         self._open.add(editing)

@@ -5,7 +5,8 @@ wire as safe components (:mod:`rbridge.server.names`) and is made one by one, re
 it and never through a link. A directory beside HOST is free for the adapter: HOST never starts with a dot.
 
 Several daemons may share one FILES. An ID starts with a mark of the daemon that made it; the mark's lock file
-tells whether that daemon lives, so that a new one wipes what a killed one left.
+tells whether that daemon lives, so that a new one takes over or wipes what a killed one left. It takes over
+by locking the dead one's file itself: documents keep their names, in which their editors have them open.
 """
 
 from __future__ import annotations
@@ -84,27 +85,50 @@ class Files:
         self.root = root
         self.in_memory = in_memory
         self._mark = secrets.token_hex(MARK // 2)
+        self._taken: dict[str, int] = {}  # marks of dead daemons, with their locks, which are ours now
+        self._adopted: set[str] = set()
+        self._spared: set[str] = set()
         make_private(root)
         self._root_fd = os.open(root, _DIRECTORY)
         self._lock_fd = self._lock()
 
+    def left(self) -> list[str]:
+        """The IDs of the documents that daemons that are gone left behind.
+
+        Their marks are ours from now on: :meth:`adopt` or :meth:`spare` what is not to be wiped, and then
+        :meth:`sweep`.
+        """
+        self._take_over()
+        names = sorted(
+            os.listdir(self._root_fd)
+        )  # first: a daemon that starts now makes its lock before them
+        living = self._living()
+        return [name for name in names if "." not in name and name[:MARK] not in living]
+
+    def adopt(self, document: str) -> None:
+        """*document*, one of those :meth:`left`, is ours like one that :meth:`create` made."""
+        self._adopted.add(document)
+
+    def spare(self, document: str) -> None:
+        """Leave *document* where it is: its text could not be kept anywhere else. The next daemon tries
+        again.
+        """
+        self._spared.add(document)
+
     def sweep(self) -> int:
-        """Wipe what daemons that are gone left behind; returns the number of documents."""
+        """Wipe what daemons that are gone left behind and nobody adopted; returns the number of documents."""
+        self._take_over()
+        names = os.listdir(self._root_fd)  # first: a daemon that starts now makes its lock before them
+        living = self._living()
         count = 0
-        living = {self._mark}
-        dead = []
-        for name in os.listdir(self._root_fd):
-            if name.startswith(".") and name.endswith(".lock") and name != self._lock_name(self._mark):
-                if self._lives(name):
-                    living.add(name[1 : -len(".lock")])
-                else:
-                    dead.append(name)
-        for name in os.listdir(self._root_fd):
-            if not name.startswith(".") and name[:MARK] not in living:
+        for name in names:
+            document = name.partition(".")[0]
+            if document and name[:MARK] not in living and document not in self._adopted | self._spared:
                 self.wipe(name)
-                count += 1
-        for name in dead:
-            os.unlink(name, dir_fd=self._root_fd)
+                count += name == document
+        for mark in list(self._taken):
+            if not any(document.startswith(mark) for document in self._adopted):
+                self._release(mark)
         return count
 
     def create(self, host: str, parts: tuple[str, ...], length: int | None) -> Incoming:
@@ -159,8 +183,10 @@ class Files:
     def close(self) -> None:
         """Wipe all that is ours and give up the mark."""
         for name in os.listdir(self._root_fd):
-            if name[:MARK] == self._mark:
+            if name[:MARK] == self._mark or name.partition(".")[0] in self._adopted:
                 self.wipe(name)
+        for mark in list(self._taken):
+            self._release(mark)
         os.unlink(self._lock_name(self._mark), dir_fd=self._root_fd)
         os.close(self._lock_fd)
         os.close(self._root_fd)
@@ -179,22 +205,51 @@ class Files:
                 return fd
             os.close(fd)  # another daemon's sweep came between the two and took it for a dead one's
 
-    def _lives(self, name: str) -> bool:
-        try:
-            fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._root_fd)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
+    def _marks(self) -> list[str]:
+        """The marks of all daemons that have a lock here, dead or alive."""
+        names = os.listdir(self._root_fd)
+        return [name[1 : -len(".lock")] for name in names if name[0] == "." and name.endswith(".lock")]
+
+    def _living(self) -> set[str]:
+        """The marks of other daemons that live, and our own."""
+        return {self._mark, *self._marks()} - self._taken.keys()
+
+    def _take_over(self) -> None:
+        """Lock the locks of daemons that are gone."""
+        for mark in self._marks():
+            if mark == self._mark or mark in self._taken:
+                continue
+            try:
+                fd = os.open(
+                    self._lock_name(mark), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._root_fd
+                )
+            except FileNotFoundError:
+                continue  # it ended just now
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+            else:
+                self._taken[mark] = fd
+
+    def _release(self, mark: str) -> None:
+        """Give up a mark that was taken over; its lock file stays where a text of it does."""
+        if not any(document.startswith(mark) for document in self._spared):
+            with suppress(FileNotFoundError):
+                os.unlink(self._lock_name(mark), dir_fd=self._root_fd)
+        os.close(self._taken.pop(mark))
 
     @staticmethod
     def _lock_name(mark: str) -> str:
         return f".{mark}.lock"
+
+
+def laid_out(path: Path) -> int:
+    """A descriptor of a new, empty file of ours at *path*. Raises NoSpace and CannotCreate."""
+    try:
+        return os.open(path, _NEW_FILE, 0o600)
+    except OSError as error:
+        raise _failure(error) from error
 
 
 def _make_removable(path: str) -> None:

@@ -20,11 +20,16 @@ LOOK = 1.0  # seconds to find out who holds an address
 
 @dataclass
 class Listener:
-    """A bound *socket* at *address*, with the port it really got; *inode* is that of a Unix socket's file."""
+    """A bound *socket* at *address*, with the port it really got; *inode* is that of a Unix socket's file.
+
+    *name* and *identity* are those of the one host that is led here, "" where any may come.
+    """
 
     address: Address
     socket: trio.SocketListener
     inode: tuple[int, int] | None = None
+    name: str = ""
+    identity: str = ""
 
     def remove(self) -> None:
         """Take a Unix socket's file away, unless someone else's is there by now."""
@@ -32,12 +37,15 @@ class Listener:
             os.unlink(self.address.path)
 
 
-async def listen(address: Address) -> Listener:
-    """Bind *address*. Raises NotListening if it is in use, CannotCreate if it cannot be made.
+async def listen(address: Address, name: str = "", identity: str = "") -> Listener:
+    """Bind *address*, for any host or for the one that is called *name*.
 
+    Raises NotListening if it is in use, CannotCreate if it cannot be made.
     A socket file that nobody answers at is a dead daemon's and is replaced.
     """
-    return await _listen_unix(address) if isinstance(address, Unix) else await _listen_tcp(address)
+    made = await _listen_unix(address) if isinstance(address, Unix) else await _listen_tcp(address)
+    made.name, made.identity = name, identity
+    return made
 
 
 async def close(listeners: Sequence[Listener]) -> None:

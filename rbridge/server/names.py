@@ -20,7 +20,7 @@ EXTENSION_MAX = 16  # bytes: a longer one tells no editor anything
 UNKNOWN_HOST = "host"
 UNTITLED = "untitled"
 
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _POSITION = re.compile(r"\s*([0-9]{1,9})(?:[:.x,]([0-9]{1,9}))?")
 
 
@@ -46,8 +46,8 @@ def place(display_name: str, real_path: str, host: str = "") -> Place:
     the real-path of stdin, ruby and gomate none.
     """
     before, colon, after = display_name.partition(":")
-    named = host if _HOST.fullmatch(host) else ""
-    if colon and _HOST.fullmatch(before):
+    named = host if HOST.fullmatch(host) else ""
+    if colon and HOST.fullmatch(before):
         named, shown = named or before, after
     else:
         shown = display_name

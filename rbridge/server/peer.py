@@ -2,21 +2,19 @@
 
 Writing is serialised: a record goes out whole before the next one begins. A peer that takes nothing for
 ``stall`` seconds, or that we had to leave in the middle of a record, is gone: the connection is closed, and
-its reader (:mod:`rbridge.server.session`) tells the documents.
+its reader (:mod:`rbridge.server.connection`) tells the session.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from hashlib import sha256
 
 import trio
 
 from rbridge.errors import LocalProtocolError, RbridgeError
 from rbridge.server.config import Limits
+from rbridge.server.sending import SaveBody
 from rbridge.wire import codec
 from rbridge.wire.connection import EDITOR, Connection
 from rbridge.wire.records import End, Greeting, Record
@@ -30,24 +28,71 @@ class PeerGone(RbridgeError):
     exit_code = 69
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What went out as the body of a save."""
+class Awaited:
+    """The saves of one session that were said and not answered yet, on whichever of its connections."""
 
-    size: int
-    sha256: str
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, int], float] = {}
+        self._watching: list[Callable[[], None]] = []
+
+    @property
+    def oldest(self) -> float | None:
+        """Since when the oldest of them is awaited."""
+        return min(self._since.values(), default=None)
+
+    def begin(self, token: str, serial: int) -> None:
+        self._since[token, serial] = trio.current_time()
+        self._tell()
+
+    def end(self, token: str, serial: int | None = None) -> None:
+        """Save *serial* of document *token* is awaited no longer; without a number, none of its saves."""
+        for key in [key for key in self._since if key[0] == token and serial in (None, key[1])]:
+            del self._since[key]
+        self._tell()
+
+    def clear(self) -> None:
+        self._since.clear()
+        self._tell()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call *changed* at every change, until :meth:`unwatch`."""
+        self._watching.append(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        self._watching.remove(changed)
+
+    def _tell(self) -> None:
+        for changed in list(self._watching):
+            changed()
 
 
 class Peer:
-    """Speaks to one host over *stream*; *origin* names the connection in the log, *ours* tells a socket of
-    ours.
+    """Speaks to one host over *stream*; *origin* names the connection in the log.
+
+    *ours* tells a socket that only we can connect to. *name* and *identity* are those of a host that has
+    proved who it is, by the socket it came through or by its key, and empty for any other.
     """
 
-    def __init__(self, stream: trio.abc.Stream, origin: str, limits: Limits, *, ours: bool) -> None:
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        origin: str,
+        limits: Limits,
+        *,
+        ours: bool,
+        name: str = "",
+        identity: str = "",
+    ) -> None:
         self.stream = stream
         self.origin = origin
         self.ours = ours
+        self.name = name
+        self.identity = identity
         self.wire = Connection(EDITOR, limits.wire())
+        self.awaited = Awaited()
+        self.said = trio.current_time()  # when the last bytes went out
+        self.reserved = 0  # how many large bodies it is kept for
+        self.freed = self.said  # when the last of them was over
         self._stall = limits.stall
         self._writing = trio.Lock()
         self._gone = False
@@ -57,14 +102,27 @@ class Peer:
         """Whether the host speaks link/1, and so answers saves."""
         return self.wire.link
 
+    @property
+    def verified(self) -> bool:
+        """Whether the host has proved who it is."""
+        return bool(self.identity)
+
+    @property
+    def writing(self) -> bool:
+        """Whether a record is on its way out."""
+        return self._writing.locked()
+
     async def greet(self, text: str) -> None:
         async with self._turn():
             await self._write(self.wire.send(Greeting(text)))
 
-    async def opened(self, token: str, editor: str) -> None:
-        """Tell a link host that *editor* has the text; a plain one has no ears for it."""
-        if self.link:
-            await self._say("opened", token=token, editor=codec.quote(editor))
+    async def linked(self, standing: str, proof: str = "", message: str = "") -> None:
+        """Answer ``link``: *standing* is new, resumed, joined or refused; *message* says why."""
+        await self._say("linked", standing=standing, proof=proof, message=codec.quote(message))
+
+    async def opened(self, token: str, editor: str, note: str = "") -> None:
+        """Tell a link host that *editor* has the text; *note* is a line for its user."""
+        await self._say_link("opened", token=token, editor=codec.quote(editor), note=codec.quote(note))
 
     async def refuse(self, token: str, reason: str, message: str) -> None:
         """Tell the host that its file is not opened: a link host why, a plain one that it is closed."""
@@ -73,41 +131,56 @@ class Peer:
         else:
             await self.close(token)
 
-    async def close(self, token: str, unsaved: bool = False) -> None:
-        """Tell the host that the document is closed, and a link host whether a text of it is left here."""
-        more = {"unsaved": "yes"} if unsaved and self.link else {}
-        await self._say("close", token=token, **more)
+    async def close(self, token: str, unsaved: bool = False, unknown: bool = False) -> None:
+        """Tell the host that the document is closed, and a link host whether a text of it is left here, or
+        nothing is known of it.
+        """
+        said = {"unsaved": "yes" if unsaved and self.link else "", "unknown": "yes" if unknown else ""}
+        await self._say("close", token=token, **said)
+
+    async def fetch(self, token: str) -> None:
+        """Ask for what is in the file now; the answer is ``changed``."""
+        await self._say_link("fetch", token=token)
+
+    async def focus(self, token: str) -> None:
+        """Tell the host which document the user looks at."""
+        await self._say_link("focus", token=token)
+
+    async def state(self, token: str, state: str, message: str = "") -> None:
+        """Tell the host how the document stands here: clean, dirty, saving or conflict."""
+        await self._say_link("state", token=token, state=state, message=codec.quote(message))
+
+    async def dial(self, number: int) -> None:
+        """Ask for another connection, which is to say ``join: number``."""
+        await self._say_link("dial", dial=str(number))
+
+    async def beat(self) -> None:
+        await self._say_link("beat")
 
     async def bye(self, message: str) -> None:
         """Tell a link host that the daemon ends."""
-        if self.link:
-            await self._say("bye", message=codec.quote(message))
+        await self._say_link("bye", message=codec.quote(message))
 
-    async def save(self, token: str, serial: int, fd: int, size: int) -> Sent:
-        """Send the *size* bytes of the file open at *fd* as save number *serial*.
+    async def save(self, token: str, serial: int, body: SaveBody) -> None:
+        """Send *body* as save number *serial*; on a link the answer is awaited from now on.
 
         Raises PeerGone when the connection ends meanwhile, LocalProtocolError, with nothing sent, when this
         *token* cannot be said back.
         """
-        headers = {"token": token}
+        if not self.link:
+            await self._send("save", {"token": token}, body)
+            return
+        self.awaited.begin(token, serial)
+        try:
+            await self._send("save", {"token": token, "save": str(serial), **body.headers}, body)
+        except BaseException:
+            self.awaited.end(token, serial)
+            raise
+
+    async def mine(self, token: str, body: SaveBody) -> None:
+        """Send the laptop's text of a document in conflict, for its user to see there."""
         if self.link:
-            headers["save"] = str(serial)
-        async with self._turn():
-            # QUIRK: both C clients lose a save whose header lines arrive in pieces: one write up to the body
-            head = self.wire.send(Record("save", headers, length=size))
-            digest = sha256()
-            done = 0
-            while done < size or head:
-                data = _read(fd, min(CHUNK, size - done), done)
-                if not data and done < size:
-                    raise PeerGone(f"a text became shorter while it was sent to {self.origin}")
-                await self._write(head + data)
-                head = b""
-                digest.update(data)
-                done += len(data)
-                self.wire.body_sent(len(data))
-            await self._write(self.wire.send(End()))
-        return Sent(size, digest.hexdigest())
+            await self._send("mine", {"token": token, **body.headers}, body)
 
     async def end(self) -> None:
         """Close the connection; what waits to be written is given up."""
@@ -121,9 +194,32 @@ class Peer:
             with trio.move_on_after(self._stall):
                 await self.stream.aclose()
 
-    async def _say(self, command: str, **headers: str) -> None:
+    async def _send(self, command: str, headers: dict[str, str], body: SaveBody) -> None:
+        """Write a record with a body, piece by piece."""
         async with self._turn():
-            await self._write(self.wire.say(Record(command, headers)))
+            # QUIRK: both C clients lose a save whose header lines arrive in pieces: one write up to the body
+            head = self.wire.send(Record(command, headers, length=body.size))
+            done = 0
+            while done < body.size or head:
+                data = _read(body, done)
+                if not data and done < body.size:
+                    raise PeerGone(f"a text became shorter while it was sent to {self.origin}")
+                await self._write(head + data)
+                head = b""
+                done += len(data)
+                self.wire.body_sent(len(data))
+            await self._write(self.wire.send(End()))
+
+    async def _say_link(self, command: str, **headers: str) -> None:
+        """Say what a plain host has no ears for."""
+        if self.link:
+            await self._say(command, **headers)
+
+    async def _say(self, command: str, **headers: str) -> None:
+        """Say a record; a header without a value is left out."""
+        said = {name: value for name, value in headers.items() if value}
+        async with self._turn():
+            await self._write(self.wire.say(Record(command, said)))
 
     @asynccontextmanager
     async def _turn(self, forgiving: bool = False) -> AsyncIterator[None]:
@@ -147,10 +243,11 @@ class Peer:
             raise PeerGone(f"{self.origin} takes no data") from None
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError) as error:
             raise PeerGone(f"the connection from {self.origin} has ended") from error
+        self.said = trio.current_time()
 
 
-def _read(fd: int, size: int, position: int) -> bytes:
+def _read(body: SaveBody, position: int) -> bytes:
     try:
-        return os.pread(fd, size, position)
+        return body.read(min(CHUNK, body.size - position), position)
     except OSError as error:
         raise PeerGone(f"a text could not be read while it was sent: {error.strerror}") from error

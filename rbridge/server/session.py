@@ -1,339 +1,284 @@
-"""One connection of a host: reads what it says, opens documents, passes answers on.
+"""One client's standing with the daemon: its documents, whichever connection leads to it at the moment.
 
-The body of an ``open`` goes straight to FILES, at the speed at which it is written there: a peer that sends
-faster waits in its own socket. The session's task ends with its connection; the documents do not.
+A link session is named by a secret that the client drew. It outlives its connections: when the main one ends
+it is *detached*, its documents go on, and the client attaches it again with another connection. Beside the
+main one it may have *joined* connections, for large bodies. A plain client's session has no name and one
+connection.
+
+Records are read by :mod:`rbridge.server.connection`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import trio
 
-from rbridge.adapters.base import Text
-from rbridge.errors import ProtocolError, RbridgeError, RemoteProtocolError, clean
-from rbridge.server import document as doc
-from rbridge.server import names
-from rbridge.server.config import Config
-from rbridge.server.consent import Consent
+from rbridge.errors import RbridgeError
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
-from rbridge.server.files import Incoming, NoSpace
 from rbridge.server.log import logger
-from rbridge.server.peer import CHUNK, Peer, PeerGone
-from rbridge.wire import codec
-from rbridge.wire.records import Body, Dot, End, Eof, NeedData, Record
+from rbridge.server.peer import Awaited, Peer, PeerGone
 
-if TYPE_CHECKING:
-    from rbridge.wire.records import Received
-
-_YES = ("yes", "true", "1")
-# A protocol error may quote what the peer sent, and that may be somebody's text: only its kind is logged.
-_KINDS = (
-    "an HTTP request",
-    "not an rmate client",
-    "no rmate client",
-    "the peer announced more than",
-    "more than",
-)
+JOINED = 16  # further connections of one session at a time
+NO_DIAL = 300.0  # seconds without another attempt after a host did not answer a dial
+CLOSED = 4096  # tokens of closed documents that are remembered
 
 
 @dataclass
-class Opening:
-    """An ``open`` whose body arrives; *refusal* is the reason and message when it will not be opened."""
+class Dial:
+    """A connection that the host was asked for."""
 
-    token: str
-    place: names.Place
-    headers: dict[str, str]
-    incoming: Incoming | None = None
-    refusal: tuple[str, str] | None = None
+    answered: trio.Event = field(default_factory=trio.Event)
+    peer: Peer | None = None
 
 
 class Session:
-    """One *peer* that may open *documents*."""
+    """The client that knows *secret*, empty for a plain one; *changed* is called when a document has ended,
+    and when a connection has.
 
-    def __init__(self, peer: Peer, config: Config, documents: Documents, consent: Consent) -> None:
-        self.peer = peer
-        self._config = config
-        self._documents = documents
-        self._consent = consent
-        self._host = ""
-        self._allowed = peer.ours
-        self._heard = False  # said anything at all
-        self._spoke = False  # said its first record
-        self._record: Record | None = None  # of which the end is still to come
-        self._opening: Opening | None = None
-        self._editings: dict[int, Editing] = {}
-        self._tokens: dict[str, Editing] = {}
-        self._count = 0
-        self._dot = False
-        self._begun = trio.current_time()
-        self._quiet_since = self._begun
-        self._waiting = trio.CancelScope()
+    *host* is what it is called, *identity* what it once proved to be ("" if nothing). ``peer`` is the main
+    connection, None while detached; ``allowed`` tells whether it may open texts.
+    """
 
-    async def run(self, greeting: str) -> None:
-        """Greet and serve until the peer goes or has nothing open any more. The connection is closed then."""
-        origin = self.peer.origin
-        try:
-            await self.peer.greet(greeting)
-            await self._read()
-            await self.peer.finish()
-        except RemoteProtocolError as error:
-            logger.warning("%s: closed: %s", origin, _kind(str(error)))
-        except PeerGone as error:
-            logger.info("%s", error)
-        except ProtocolError as error:
-            logger.warning("%s: closed: %s", origin, type(error).__name__)
-        except Exception:
-            logger.exception("%s: an error in rbridge itself; the connection is closed", origin)
-        finally:
-            self._discard()
-            await self.peer.end()
-            for editing in list(self._editings.values()):
-                editing.lost()
+    def __init__(
+        self,
+        documents: Documents,
+        secret: str = "",
+        host: str = "",
+        identity: str = "",
+        changed: Callable[[Session], None] = lambda session: None,
+    ) -> None:
+        self.secret = secret
+        self.host = host
+        self.identity = identity
+        self.allowed = False
+        self.peer: Peer | None = None
+        self.documents: dict[str, Editing] = {}
+        self.closed: dict[str, bool] = {}
+        self.awaited = Awaited()
+        self.when_one_ends: Callable[[], None] = lambda: None
+        """What its main connection does when a document has ended."""
+        self.since = trio.current_time()
+        """When it was made or, while detached, when it lost its connection."""
+        self._all = documents
+        self._changed = changed
+        self._editings: list[Editing] = []
+        self._untold: set[str] = set()
+        self._trusted = True
+        self._joined: set[Peer] = set()
+        self._spare: list[Peer] = []
+        self._dials: dict[int, Dial] = {}
+        self._dialled = 0
+        self._no_dial_before = -1.0
 
-    async def bye(self) -> None:
-        """Tell a link host that the daemon ends."""
-        try:
-            await self.peer.bye("rbridge serve ended on the laptop")
-        except RbridgeError as error:
-            logger.debug("%s: %s", self.peer.origin, error)
+    def __len__(self) -> int:
+        """How many documents it has."""
+        return len(self._editings)
 
-    # Reading
+    def __bool__(self) -> bool:
+        return True
 
-    async def _read(self) -> None:
-        while True:
-            data = await self._receive()
-            if data is None:
-                return
-            self._heard = self._heard or bool(data)
-            self.peer.wire.receive_data(data)
-            while not isinstance(event := self.peer.wire.next_event(), NeedData):
-                if isinstance(event, Eof):
-                    if event.truncated:
-                        logger.warning(
-                            "%s: the connection ended inside %s", self.peer.origin, event.truncated
-                        )
-                    return
-                await self._take(event)
+    @property
+    def label(self) -> str:
+        """The host as log and notifications name it."""
+        return (self.host or "a host") + ("" if self._trusted else " (unverified)")
 
-    async def _receive(self) -> bytes | None:
-        """The next bytes; None when it is time to go."""
-        self._waiting = trio.CancelScope(deadline=self._deadline())
-        with self._waiting:
-            try:
-                return bytes(await self.peer.stream.receive_some(CHUNK))
-            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                raise PeerGone(f"{self.peer.origin}: the connection broke") from error
-        if self._record is not None:
-            logger.warning(
-                "%s: closed: it stopped in the middle of %s", self.peer.origin, self._record.command
+    @property
+    def pending(self) -> bool:
+        """Whether it has a text that the host has not acknowledged."""
+        return any(editing.pending for editing in self._editings)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would be lost by forgetting it."""
+        return self.peer is None and not self._editings and not self._untold
+
+    @property
+    def may_dial(self) -> bool:
+        return self.peer is not None and self.peer.link and (self.peer.ours or self.peer.verified)
+
+    # Connections
+
+    async def attach(self, peer: Peer) -> None:
+        """*peer* is the main connection from now on; an older one, dead without our knowing, is closed."""
+        before, self.peer = self.peer, peer
+        self._trusted = peer.ours or peer.verified
+        self.host = peer.name or self.host
+        self.identity = peer.identity or self.identity
+        self.allowed = self.allowed or self._trusted
+        self._no_dial_before = -1.0
+        peer.awaited = self.awaited
+        if before is not None:
+            logger.info("%s: takes over from %s, which was not closed", peer.origin, before.origin)
+            self._lost(tell=False)
+            for old in (before, *self._joined):
+                await old.end()
+
+    def left(self, peer: Peer) -> None:
+        """The connection of *peer* has ended."""
+        self._joined.discard(peer)
+        if peer in self._spare:
+            self._spare.remove(peer)
+        if self.peer is peer:
+            self.peer = None
+            self.since = trio.current_time()
+            self._lost()
+        self._changed(self)
+
+    def _lost(self, tell: bool = True) -> None:
+        """Documents and dials hear that the connection is gone; the user does if something waits for it."""
+        count, waits = len(self._editings), tell and bool(self.secret) and self.pending
+        self.awaited.clear()
+        for editing in list(self._editings):
+            editing.lost()
+        for dial in self._dials.values():
+            dial.answered.set()
+        if waits:
+            texts = "1 text" if count == 1 else f"{count} texts"
+            self._all.tools.notifier.tell(
+                f"connection to {self.label} lost: {texts} open, "
+                "what you save is kept and sent when it is back"
             )
-        elif self._heard and not self._spoke:
-            logger.warning("%s: closed: it stopped in the middle of its first header", self.peer.origin)
-        elif not self._spoke:
-            logger.info("%s: closed: it asked for nothing", self.peer.origin)
-        return None
 
-    def _deadline(self) -> float:
-        """When to give up waiting for the peer's next bytes."""
-        limits = self._config.limits
-        if self._record is not None:
-            return trio.current_time() + limits.stall
-        if not self._spoke:
-            return self._begun + limits.handshake
-        if self._editings:
-            return float("inf")
-        # QUIRK: PyPI rmate and others wait for us to close after the last document. gomate says "." after
-        # every file, and its files come at once: what it opens next is here before an editor is done with
-        # the last.
-        return self._quiet_since + (0 if self._dot and self._count else limits.handshake)
+    def may_join(self, number: int) -> bool:
+        """Whether a connection may join now, in answer to dial *number*, or by the host's own wish (0)."""
+        wanted = not number or (number in self._dials and self._dials[number].peer is None)
+        return self.peer is not None and wanted and len(self._joined) < JOINED
 
-    async def _take(self, event: Received) -> None:
-        if isinstance(event, Record):
-            self._spoke = True
-            self._record = event
-            if event.command == "open":
-                self._dot = False
-                await self._open(event)
-        elif isinstance(event, Body):
-            await self._body(event.data)
-        elif isinstance(event, End):
-            record, self._record = self._record, None
-            if record is not None:
-                await self._complete(record)
-        elif isinstance(event, Dot):
-            self._spoke = self._dot = True
+    def join(self, number: int, peer: Peer) -> None:
+        """*peer* is a further connection, in answer to dial *number* if anyone still waits for that."""
+        self._joined.add(peer)
+        peer.awaited = self.awaited
+        dial = self._dials.get(number)
+        if dial is not None:
+            dial.peer = peer
+            dial.answered.set()
+        elif number:
+            self._spare.append(peer)
 
-    async def _complete(self, record: Record) -> None:
-        if record.command == "open":
-            await self._opened()
-        elif record.command == "link":
-            self._host = codec.unquote(record.headers.get("host", ""))
-        else:
-            editing = self._tokens.get(record.headers.get("token", ""))
-            if editing is not None:
-                _answer(editing, record)
+    @asynccontextmanager
+    async def dialled(self) -> AsyncIterator[Peer]:
+        """A connection for a large body, so that nothing waits behind it.
 
-    # Opening
-
-    async def _open(self, record: Record) -> None:
-        """The head of an ``open``: find out whether it may be opened, and make room for its text."""
-        said = record.headers
-        token = said.get("token", "") or "untitled"
+        It is the main one where the host may not be asked for another, or does not come in time. Raises
+        PeerGone while detached. The connection is kept for the next one that needs it, and closed after a
+        while.
+        """
+        peer = self._spare.pop() if self._spare else await self._dial()
+        peer.reserved += 1
         try:
-            place = self._place(said)
-        except RemoteProtocolError:
-            place = names.place("", "", self._host)
-            self._opening = Opening(token, place, said, refusal=("failed", "the file's name is malformed"))
-            return
-        self._opening = opening = Opening(token, place, said)
-        opening.refusal = await self._refusal(opening)
-        if opening.refusal is None:
+            yield peer
+        finally:
+            peer.reserved -= 1
+            peer.freed = trio.current_time()
+            if peer in self._joined:
+                self._spare.append(peer)
+
+    async def _dial(self) -> Peer:
+        main = self._main()
+        if self.may_dial and trio.current_time() >= self._no_dial_before:
+            self._dialled += 1
+            number, dial = self._dialled, Dial()
+            self._dials[number] = dial
             try:
-                opening.incoming = self._documents.tools.files.create(place.host, place.parts, record.length)
-            except RbridgeError as error:
-                self._cannot(opening, error)
-        if opening.refusal is not None and not self.peer.link and not self._editings:
-            await self._refuse(opening)
-            raise PeerGone(f"{self.peer.origin}: closed: {opening.refusal[1]}")
+                await main.dial(number)
+                with trio.move_on_after(self._all.tools.limits.dial):
+                    await dial.answered.wait()
+            finally:
+                del self._dials[number]
+            if dial.peer is not None and dial.peer in self._joined:
+                return dial.peer
+            if self.peer is main:
+                self._no_dial_before = trio.current_time() + NO_DIAL
+                logger.info("%s: no further connection came: the main one is used", self.label)
+        return self._main()
 
-    def _place(self, said: dict[str, str]) -> names.Place:
-        display_name, real_path = said.get("display-name", ""), said.get("real-path", "")
-        if self.peer.link:
-            return names.place(codec.unquote(display_name), codec.unquote(real_path), self._host)
-        return names.place(display_name, real_path)
+    def _main(self) -> Peer:
+        if self.peer is None:
+            raise PeerGone(f"there is no connection to {self.label}")
+        return self.peer
 
-    async def _refusal(self, opening: Opening) -> tuple[str, str] | None:
-        """Why *opening* may not be opened; asks the user where that is what ``classic`` says."""
-        if self._documents.stopping:
-            return "failed", "rbridge serve is ending on the laptop"
-        if self.peer.link and (
-            opening.token in self._tokens or len(self._tokens) >= self._config.limits.records
-        ):
-            return "failed", "the token is in use, or too many files are open"
-        if not self._allowed:
-            self._allowed = await self._admit(opening.place)
-        return None if self._allowed else ("denied", "the laptop does not open files from this connection")
+    # Documents
 
-    async def _admit(self, place: names.Place) -> bool:
-        """What ``classic`` says of a peer that proves nothing."""
-        if self._config.classic != "ask":
-            return self._config.classic == "allow"
-        question = self._consent.question(f"{place.label} ({self.peer.origin}, unverified) asks to be opened")
-        if question is None:
-            return False
-        self._documents.tools.notifier.tell(f"{place.label} asks to be opened: run 'rbridge allow'")
-        return await self._consent.wait(question)
+    def begin(self, token: str, editing: Editing) -> None:
+        """Run *editing* as the document *token* of this session."""
+        self._add(token, editing)
+        self._all.begin(editing, lambda: editing.session._over(editing))
 
-    async def _body(self, data: bytes) -> None:
-        opening = self._opening
-        if opening is None or opening.incoming is None:
-            return  # of a refused file
+    def adopt(self, token: str, editing: Editing) -> None:
+        """*editing*, a document of a session that its client has given up, goes on here as *token*."""
+        editing.session._over(editing)
+        self._add(token, editing)
+        editing.rebind(self, token)
+
+    def ended(self, token: str, unsaved: bool, told: bool = False) -> None:
+        """Document *token*, which was open, has ended; *unsaved*: a text of it is here; *told*: the host was
+        told, though it may not have heard it.
+        """
+        self.closed.pop(token, None)
+        self.closed[token] = unsaved
+        if told:
+            self._untold.discard(token)
+        else:
+            self._untold.add(token)
+        while len(self.closed) > CLOSED:
+            oldest = next(iter(self.closed))
+            del self.closed[oldest]
+            self._untold.discard(oldest)
+
+    async def resume(self, token: str, present: str | None, newest: int) -> None:
+        """The host still has document *token*: *present* is the sha256 of its file, None if there is none,
+        and *newest* the newest save that it brought to the disk, 0 for none.
+
+        Answered by the document or, where it was closed meanwhile, with ``close``. One of which only the kept
+        text is left, because the daemon was started anew, is delivered and then closed.
+        """
+        editing = self.documents.get(token)
+        if editing is None and self.closed.get(token, True):
+            editing = await self._revive(token)
+        if editing is not None:
+            editing.attached(present, newest)
+            return
+        known = token in self.closed
+        await self._main().close(token, known and self.closed[token], unknown=not known)
+        self._untold.discard(token)
+
+    async def _revive(self, token: str) -> Editing | None:
+        """The document of which the spool has the text."""
+        spool = self._all.tools.spool
+        if spool is None:
+            return None
+        entry = await trio.to_thread.run_sync(spool.of, self.secret, token)
+        if entry is None or token in self.documents or self._all.stopping:
+            return self.documents.get(token)
+        theirs = entry.about.identity
+        if theirs and theirs != self.identity and not (self.peer is not None and self.peer.ours):
+            logger.warning("%s: the kept text %s is of a host that had a proof", self.label, entry.about.id)
+            return None
         try:
-            if self._documents.tools.files.in_memory:
-                opening.incoming.write(data)
-            else:
-                await trio.to_thread.run_sync(opening.incoming.write, data)
-        except RbridgeError as error:
-            self._cannot(opening, error)
-            if not self.peer.link and not self._editings:
-                await self._refuse(opening)
-                raise PeerGone(f"{self.peer.origin}: closed: {error}") from error
+            editing = Editing.kept(self._all.tools, self, entry.about, entry.file)
+        except (OSError, RbridgeError) as error:
+            logger.warning("%s: the kept text %s cannot be read: %s", self.label, entry.about.id, error)
+            return None
+        logger.info("%s: the kept text %s is delivered", self.label, entry.about.id)
+        self.begin(token, editing)
+        return editing
 
-    def _cannot(self, opening: Opening, error: RbridgeError) -> None:
-        """FILES cannot take *opening*: leave nothing of it, and refuse it."""
-        if opening.incoming is not None:
-            opening.incoming.close()
-            self._documents.tools.files.wipe(opening.incoming.id)
-            opening.incoming = None
-        opening.refusal = "no-space" if isinstance(error, NoSpace) else "failed", str(error)
+    def _add(self, token: str, editing: Editing) -> None:
+        self._editings.append(editing)
+        self.documents[token] = editing
+        self.closed.pop(token, None)
+        self._untold.discard(token)
 
-    async def _opened(self) -> None:
-        """The text of an ``open`` is complete."""
-        opening, self._opening = self._opening, None
-        if opening is None:
-            return
-        if opening.refusal is not None or opening.incoming is None:
-            self._quiet_since = trio.current_time()
-            await self._refuse(opening)
-            return
-        incoming = opening.incoming
-        digest = incoming.finish()
-        text = _text(opening, incoming)
-        editing = Editing(self._documents.tools, self.peer, opening.token, text, digest)
-        self._count += 1
-        number = self._count
-        self._editings[number] = editing
-        self._tokens[opening.token] = editing
-        place = opening.place
-        logger.info(
-            "%s: opens %s:%s, %d bytes", self.peer.origin, place.host, place.path or place.name, incoming.size
-        )
-
-        def ended() -> None:
-            del self._editings[number]
-            if self._tokens.get(opening.token) is editing:
-                del self._tokens[opening.token]
-            self._quiet_since = trio.current_time()
-            if not self._editings and self._record is None:
-                self._waiting.deadline = self._deadline()
-
-        self._documents.begin(editing, ended)
-
-    async def _refuse(self, opening: Opening) -> None:
-        reason, message = opening.refusal or ("failed", "")
-        self._documents.tools.notifier.tell(f"{opening.place.label} is not opened: {message}")
-        await self.peer.refuse(opening.token, reason, message)
-
-    def _discard(self) -> None:
-        """Nothing is left of a text that did not arrive whole."""
-        if self._opening is not None and self._opening.incoming is not None:
-            self._opening.incoming.close()
-            self._documents.tools.files.wipe(self._opening.incoming.id)
-            self._opening = None
-
-
-def _text(opening: Opening, incoming: Incoming) -> Text:
-    said, place = opening.headers, opening.place
-    line, column = names.position(said.get("selection", ""))
-    keep_focus = said.get("keep-focus", "") in _YES or said.get("re-activate", "yes") not in _YES
-    return Text(
-        id=incoming.id,
-        host=place.host,
-        path=place.path,
-        name=place.name,
-        file=incoming.path,
-        size=incoming.size,
-        line=line,
-        column=column,
-        file_type=clean(said.get("file-type", ""))[:64],
-        read_only=said.get("read-only", "") in _YES,
-        new_window=said.get("new", "") in _YES,
-        keep_focus=keep_focus,
-    )
-
-
-def _answer(editing: Editing, record: Record) -> None:
-    """Pass on what a link host says of a document."""
-    said = record.headers
-    if record.command == "close":
-        editing.host_closed()
-        return
-    serial = said.get("save", "")
-    if not serial.isascii() or not serial.isdigit() or len(serial) > 18:
-        raise RemoteProtocolError(f"{record.command} without the number of a save")
-    if record.command == "saved":
-        editing.answered(doc.Delivered(int(serial)), said.get("sha256", "").lower())
-    else:
-        message = clean(codec.unquote(said.get("message", ""))) or f"{editing.name}: the save was refused"
-        editing.answered(doc.Refused(int(serial), clean(said.get("reason", "failed")), message))
-
-
-def _kind(message: str) -> str:
-    """What the log may say of the *message* of a protocol error."""
-    kinds = [kind for kind in _KINDS if message.startswith(kind)]
-    if not kinds:
-        return "it does not keep to the protocol"
-    return f"{kinds[0]} is allowed" if kinds[0].endswith("more than") else kinds[0]
+    def _over(self, editing: Editing) -> None:
+        """*editing* is none of our documents any more."""
+        if editing in self._editings:
+            self._editings.remove(editing)
+        for token in [token for token, one in self.documents.items() if one is editing]:
+            del self.documents[token]
+            self.awaited.end(token)
+        self.when_one_ends()
+        self._changed(self)

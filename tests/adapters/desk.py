@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio
 
-from rbridge.adapters.base import Outcome, Result, Text
+from rbridge.adapters.base import Outcome, Pane, Result, Text
 
 DEADLINE = 15.0
 
@@ -21,10 +21,12 @@ class FakeDesk:
         self.told: list[str] = []
         self.gate = trio.Event()
         self.gate.set()
+        self.pane: Pane | None = None
         self._news = trio.Event()
 
-    async def save(self, snapshot: Path, /) -> Outcome:
+    async def save(self, snapshot: Path, /, digest: str = "") -> Outcome:
         data = _bytes(snapshot)
+        assert digest in ("", hashlib.sha256(data).hexdigest())
         self.saves.append(data)
         self._wake()
         await self.gate.wait()

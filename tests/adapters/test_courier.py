@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -352,3 +353,19 @@ async def test_other_states_are_not_told(tmp_path: Path, state: State) -> None:
     async with delivering(tmp_path) as on:
         await on.courier.show(state, "a message")
     assert on.desk.told == []
+
+
+async def test_a_large_text_is_known_by_how_it_was_laid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HASHED", -1)
+    async with delivering(tmp_path) as on:
+        assert on.courier.resume == {}, "before it is known what finds the editor again"
+        on.courier.trace = {"kind": "x"}
+        resume = json.loads(json.dumps(on.courier.resume))
+        assert resume == {"kind": "x", "editor": "ed", "laid": list(snapshot.written_of(on.file))}
+        again = Courier(on.text, on.desk, on.watch, on.private, "ed")
+        again.go_on_from({**resume, "known": ""})
+        again.end()
+        await again.run()
+        assert on.desk.saves == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rbridge.adapters.base import Text
-from rbridge.adapters.place import place_for, root_of
+from rbridge.adapters.place import place_again, place_for, private_of, root_of
 from rbridge.errors import CannotCreate
 from tests.adapters.desk import make_text
 from tests.adapters.traces import names
@@ -124,3 +124,47 @@ def test_the_root_is_the_outermost_directory_of_the_id() -> None:
 def test_a_text_outside_a_directory_of_its_id_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="named abc"):
         root_of(Text("abc", "gpu1", "/x", "x", Path("/m/files/other/x"), 0))
+
+
+def test_a_place_is_found_again_by_its_names_and_removed_at_the_end(text: Text) -> None:
+    with place_for(text) as place:
+        resume = place.resume
+        copy = Path(f"{place.private}.kept"), Path(f"{place.cwd}.kept")
+        place.private.rename(copy[0])  # the process that made it is killed here
+        place.cwd.rename(copy[1])
+    copy[0].rename(place.private)
+    copy[1].rename(place.cwd)
+    assert resume == {"private": place.private.name, "cwd": place.cwd.name}
+    assert private_of(text, resume) == place.private
+    with place_again(text, resume) as again:
+        assert again == place
+    assert not place.private.exists()
+    assert not place.cwd.exists()
+    assert text.file.exists()
+
+
+@pytest.mark.parametrize(
+    ("private", "cwd"),
+    [
+        (".rbridge-x/../../victim", "0badcafe00000001.x"),
+        (".rbridge-x", "../victim"),
+        (".rbridge-x", "0badcafe00000001.x/../../victim"),
+        ("..", "0badcafe00000001.x"),
+        (".rbridge-link", "0badcafe00000001.x"),
+        (".rbridge-none", "0badcafe00000001.x"),
+        (None, None),
+    ],
+)
+def test_what_was_written_down_wrongly_is_no_place(
+    text: Text, tmp_path: Path, private: str | None, cwd: str | None
+) -> None:
+    root = root_of(text)
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (root / ".rbridge-x").mkdir()
+    (root / ".rbridge-link").symlink_to(victim)
+    resume = {"private": private, "cwd": cwd}
+    assert private_of(text, resume) is None
+    with pytest.raises(CannotCreate), place_again(text, resume):
+        pass
+    assert victim.exists()

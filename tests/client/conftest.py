@@ -12,6 +12,8 @@ import pytest
 from rbridge.client import settings, source
 from rbridge.client.options import parse
 from tests.client.editors import PLAIN, Editor, Said, Talk
+from tests.client.laptop import Here, Laptop
+from tests.client.residents import Background
 from tests.harness.environment import Home, Ran
 
 
@@ -116,3 +118,48 @@ def check(home, monkeypatch):
     yield ask
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def here(home, monkeypatch):
+    """The test's own process is in the imaginary home, with its environment."""
+    for name, value in home.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(home.path)
+    return home
+
+
+@pytest.fixture
+def background(here) -> Iterator[Callable[..., Background]]:
+    """``background(label="tunnel")``: see :class:`tests.client.residents.Background`."""
+    made: list[Background] = []
+
+    def start(label: str = "tunnel") -> Background:
+        made.append(Background(here.state, label))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def laptop(here) -> Iterator[Callable[..., Laptop]]:
+    """``laptop("d.sock", ...)``: see :class:`tests.client.laptop.Laptop`."""
+    made: list[Laptop] = []
+
+    def start(name: str = "d.sock", **options: object) -> Laptop:
+        made.append(Laptop(here.root / name, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def host(here, laptop) -> Iterator[Here]:
+    """A process in the background, in this one, and ``host.laptop`` that it talks to."""
+    made = Here(here.state, laptop())
+    yield made
+    made.close()

@@ -212,6 +212,74 @@ compiled.keep(start())
 """
 
 
+class Turned:
+    """A loop whose timers fire when a test wants it."""
+
+    def __init__(self) -> None:
+        self.due = []
+
+    def at(self, seconds, callback):
+        self.due.append((seconds, callback))
+
+    def turn(self):
+        """Call the next one."""
+        self.due.pop(0)[1]()
+
+
+def test_modules_are_compiled_one_by_one_between_events(state):
+    state.mkdir(0o700)
+    first, loop = start(), Turned()
+    keeping = compiled.Keeping(first, loop)
+    assert [seconds for seconds, _ in loop.due] == [compiled.LATER]
+    for count in range(1, len(FILES) + 1):
+        assert start().code == {}
+        loop.turn()
+        assert len(keeping.code) == count
+        assert [seconds for seconds, _ in loop.due] == [0.0] * (count < len(FILES))
+    assert start().code == first.code == keeping.code
+    kept = (state / NAME).stat().st_mtime_ns
+    keeping.finish()
+    assert (state / NAME).stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_what_is_left_at_the_end_is_compiled_then(state, turns):
+    state.mkdir(0o700)
+    loop = Turned()
+    keeping = compiled.Keeping(start(), loop)
+    for _ in range(turns):
+        loop.turn()
+    keeping.finish()
+    assert set(start().code) == set(FILES)
+    loop.turn()
+    assert loop.due == []
+
+
+def test_nothing_is_compiled_where_it_cannot_be_kept(state, monkeypatch):
+    first, loop = start(), Turned()
+    monkeypatch.setattr(first, "compile", None)
+    keeping = compiled.Keeping(first, loop)
+    loop.turn()
+    keeping.finish()
+    assert (loop.due, keeping.code) == ([], {})
+
+
+def test_only_a_single_file_that_had_to_compile_keeps_its_code(kept, monkeypatch):
+    assert compiled.later(Turned()) is None  # these are the sources
+    monkeypatch.setattr(compiled.__spec__, "loader", start())
+    assert compiled.later(Turned()) is None
+    kept.unlink()
+    monkeypatch.setattr(compiled.__spec__, "loader", start())
+    assert compiled.later(Turned()).left == sorted(FILES)
+
+
+def test_a_plain_server_that_hangs_up_at_once_leaves_time_to_keep_it(home, builds, editor):
+    served = editor(lambda talk: talk.opened())
+    home.run([builds.file, "open", *served.where, home.file("a")]).ok()
+    until(lambda: not home.processes(), what="the client in the background ends")
+    assert list(home.state.glob("code.*"))
+
+
 def test_is_written_by_what_stays_behind(home, builds, editor):
     served = editor(lambda talk: (talk.linked(), talk.file.read()), home.root / "s", LINK)
     ran = home.run([builds.file, "open", *served.where, home.file("a")]).ok()

@@ -23,6 +23,14 @@ def test_two_names_are_swapped(names: tuple[Path, Path]) -> None:
     assert (a.read_text(), b.read_text()) == ("b", "a")
 
 
+def test_it_is_loaded_once(names: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "_call", [])
+    exchange.load()
+    exchange.load()
+    assert len(exchange._call) == 1
+    assert exchange.exchange(*map(str, names))
+
+
 def test_a_name_that_is_not_there_is_an_error(names: tuple[Path, Path]) -> None:
     a, b = names
     b.unlink()

@@ -20,7 +20,7 @@ from rbridge.client.plan import (
     describe,
     plan,
 )
-from rbridge.client.stamp import Stamp
+from rbridge.client.stamp import Stamp, of_content
 
 BASE = Stamp(4, "base", 1, 2, 3, 4, 5)
 OTHER = Stamp(4, "other", 1, 2, 3, 4, 5)
@@ -28,10 +28,15 @@ NEW = Stamp(3, "new", 1, 2, 3, 4, 5)
 
 
 def decided(
-    base: Any = BASE, force: bool = False, read_only: bool = False, unprotect: bool = False, **facts: Any
+    base: Any = BASE,
+    force: bool = False,
+    read_only: bool = False,
+    unprotect: bool = False,
+    over: Any = UNKNOWN,
+    **facts: Any,
 ) -> Plan:
     facts.setdefault("now", BASE)
-    target = Target("/data/train.py", base, read_only, unprotect)
+    target = Target("/data/train.py", base, read_only, unprotect, over)
     return plan(Facts("/data/train.py", **facts), target, NEW.size, NEW.sha256, force)
 
 
@@ -77,6 +82,24 @@ def test_what_the_user_has_not_seen_is_a_conflict_unless_forced(
 ) -> None:
     assert decided(base, **facts) == Plan(REFUSE, "conflict", why)
     assert decided(base, force=True, **facts) == Plan(REPLACE)
+
+
+@pytest.mark.parametrize("base", [BASE, None, UNKNOWN, of_content("base")])
+def test_what_the_user_saw_may_be_overwritten_and_nothing_else(base: Any) -> None:
+    third = Stamp(4, "third", 1, 2, 3, 4, 5)
+    for over in (OTHER, of_content("other")):
+        assert decided(base, over=over, now=OTHER) == Plan(REPLACE)
+        assert decided(base, over=over, now=OTHER, links=2).kind == IN_PLACE
+        assert decided(base, over=over, now=third).reason == "conflict"
+        assert decided(base, over=over, now=None, unstable=True).reason == "conflict"
+    assert decided(base, over=None, exists=False, now=None) == Plan(CREATE)
+    assert decided(base, over=None, now=OTHER).reason == "conflict"
+    assert decided(OTHER, over=OTHER, exists=False, now=None).reason == "gone"
+
+
+def test_a_base_known_by_its_hash_alone_is_a_base() -> None:
+    assert decided(of_content("base")) == Plan(REPLACE)
+    assert decided(of_content("base"), now=OTHER).reason == "conflict"
 
 
 def test_a_file_that_is_not_there() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from rbridge.client import settings
+from rbridge.client import reception, settings, sockets
+from rbridge.client import rendezvous as found_by
 from rbridge.client.options import parse
 
 USUAL = ("localhost:52698", "the usual port")
@@ -36,3 +37,11 @@ def test_a_directory_that_others_may_only_look_into_is_closed_and_used(told, ren
     rendezvous.chmod(0o755)
     assert len(told()) == 2
     assert rendezvous.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_sockets_of_clients_in_the_background_are_no_listeners(here, listening):
+    listening(here.runtime / sockets.name("tunnel"))
+    listening(here.runtime / reception.further(sockets.name("tunnel")))
+    listening(here.runtime / "daemon.sock")
+    found = found_by.shared_sockets((os.geteuid(),), [])
+    assert [os.path.basename(one.path) for one in found] == ["daemon.sock"]

@@ -52,6 +52,17 @@ def test_stamps_are_equal_in_content_when_size_and_hash_are(file: Path) -> None:
     assert stamp.same_content(made, taken(file))
 
 
+def test_a_content_known_by_its_hash_alone_is_compared_by_it(file: Path) -> None:
+    made = taken(file)
+    named = stamp.of_content(made.sha256)
+    assert stamp.same_content(made, named)
+    assert stamp.same_content(named, made)
+    assert not stamp.same_content(made, stamp.of_content("0" * 64))
+    assert not stamp.same_content(made, stamp.of_content(made.sha256, 5))
+    assert stamp.needs_hash(named, file.stat(), on_nfs=False)
+    assert stamp.needs_hash(stamp.of_content(made.sha256, 4), file.stat(), on_nfs=False)
+
+
 def changing(monkeypatch: pytest.MonkeyPatch, times: int, change: Callable[[], object]) -> None:
     real, left = pieces.digest, [None] * times
 

@@ -45,7 +45,7 @@ def test_towards_our_daemon_a_save_is_acknowledged(home, editor, rbridge_open):
         assert said.headers["wait"] == "yes"
         talk.save(said.token, b"new", 1)
         answer = talk.record()
-        assert (answer.command, answer.headers["size"]) == ("saved", "3")
+        assert (answer.command, answer.headers["save"]) == ("saved", "1")
         talk.close(said.token)
 
     served = editor(script, home.root / "s", LINK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,23 @@ import trio.testing
 from rbridge.adapters.base import Adapter, Pane
 from rbridge.errors import UsageError
 from rbridge.server.config import Config, Limits
+from rbridge.server.connection import Connection as Served
 from rbridge.server.consent import Consent
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Tools
 from rbridge.server.files import Files
 from rbridge.server.notify import Notifier
 from rbridge.server.peer import Peer
-from rbridge.server.session import Session
+from rbridge.server.service import Service
+from rbridge.server.sessions import Sessions
 from rbridge.server.spool import Spool
 from rbridge.wire.connection import HOST, Connection
 from rbridge.wire.records import NEED_DATA, Body, Dot, End, Eof, Greeting, Record
 
 PATIENCE = 3600  # the clock is often a mocked one; a run that hangs is ended by pytest-timeout
 GREETING = "220 laptop RMATE rbridge/0 link/1"
+IDENTITY = "0123456789abcdef"
+SECRET = "00112233445566778899aabbccddeeff"
 
 
 @dataclass
@@ -39,18 +44,19 @@ class Edit(Pane):
     shown: list = field(default_factory=list)
     closed: trio.Event = field(default_factory=trio.Event)
     cancelled: bool = False
+    takes: bool = False  # texts of the host
     error: BaseException | None = None
 
     def content(self):
         return self.text.file.read_bytes()
 
-    async def save(self, data):
+    async def save(self, data, digest=""):
         """Write *data* as editors do, hand it over and return the outcome."""
         self.text.file.write_bytes(data)
         snapshot = self.directory / f"snapshot-{os.urandom(4).hex()}"
         snapshot.write_bytes(data)
         try:
-            return await self.desk.save(snapshot)
+            return await self.desk.save(snapshot, digest)
         finally:
             snapshot.unlink()
 
@@ -62,7 +68,9 @@ class Edit(Pane):
         self.closed.set()
 
     async def replace(self, snapshot):
-        return False
+        if self.takes:
+            self.text.file.write_bytes(snapshot.read_bytes())
+        return self.takes
 
     async def show(self, state, message=""):
         self.shown.append((state, message))
@@ -87,6 +95,11 @@ class Editor(Adapter):
         with trio.fail_after(PATIENCE):
             return await self._receive.receive()
 
+    def forget(self):
+        """Pass over what was opened and not looked at."""
+        while self._receive.statistics().current_buffer_used:
+            self._receive.receive_nowait()
+
     async def edit(self, text, desk, *, task_status=trio.TASK_STATUS_IGNORED):
         if self.missing:
             raise UsageError("there is no ed", "install it")
@@ -110,6 +123,7 @@ class Host:
     def __init__(self, stream):
         self.stream = stream
         self.wire = Connection(HOST)
+        self.states = []  # what it heard of how documents stand
 
     async def say(self, command, data=None, /, **headers):
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -128,9 +142,17 @@ class Host:
         headers = {"display-name": "gpu1:train.py", "real-path": "/train.py", "token": "t"}
         await self.stream.send_all(self.wire.send(Record("open", headers, length=length)))
 
-    async def link(self, host="gpu1"):
+    async def link(self, host="gpu1", session="", standing="new", **more):
+        """Say ``link`` and hear the answer, which is to be *standing*."""
         assert isinstance(await self.event(), Greeting)
-        await self.say("link", host=host, version="0", user="u")
+        await self.introduce(host, session, **more)
+        command, headers, _ = await self.hear()
+        assert (command, headers["standing"]) == ("linked", standing)
+        return headers
+
+    async def introduce(self, host="gpu1", session="", **more):
+        self.secret = session or os.urandom(16).hex()
+        await self.say("link", host=host, version="0", user="u", session=self.secret, **more)
 
     async def dot(self):
         await self.stream.send_all(self.wire.send(Dot()))
@@ -144,8 +166,14 @@ class Host:
                 self.wire.receive_data(bytes(await self.stream.receive_some(65536)))
         return event
 
-    async def hear(self):
-        """The next record: its command, headers and body; ("eof", {}, b"") at the end."""
+    async def hear(self, beats=False):
+        """The next record that is no ``state``: command, headers and body; ("eof", {}, b"") at the end."""
+        while (heard := await self.hear_all())[0] == "state" or (heard[0] == "beat" and not beats):
+            if heard[0] == "state":
+                self.states.append((heard[1]["state"], heard[1].get("message", "")))
+        return heard
+
+    async def hear_all(self):
         event = await self.event()
         while isinstance(event, Greeting):
             event = await self.event()
@@ -162,6 +190,30 @@ class Host:
 
     async def hang_up(self):
         await self.stream.aclose()
+
+
+async def opened(laptop, data=b"hello", **link):
+    """A host with one document, t, open in the editor."""
+    host = laptop.connect()
+    await host.link(session=SECRET, **link)
+    await host.open(data)
+    assert (await host.hear())[0] == "opened"
+    edit = await laptop.editor.opened()
+    return host, edit
+
+
+def digest(data):
+    return sha256(data).hexdigest()
+
+
+async def resume(host, data, token="t", **more):
+    await host.say("resume", token=token, size=str(len(data)), sha256=digest(data), **more)
+
+
+async def beating(host):
+    while True:
+        await trio.sleep(10)
+        await host.say("beat")
 
 
 class Said(Notifier):
@@ -193,6 +245,8 @@ class Laptop:
         self.spool = Spool(str(directory / "spool"), 1 << 20)
         tools = Tools(self.editor, self.files, self.spool, self.said, Limits())
         self.documents = Documents(tools, nursery)
+        self.sessions = Sessions(self.documents, Limits().sessions)
+        self.keys = None
 
     def configure(self, spool=True, **changes):
         limits = {name: changes.pop(name) for name in list(changes) if hasattr(Limits(), name)}
@@ -201,13 +255,27 @@ class Laptop:
         kept = tools.spool if spool else None
         self.documents.tools = replace(tools, limits=self.config.limits, spool=kept)
 
-    def connect(self, *, ours=True):
-        """A new connection; returns the host's end of it."""
+    @property
+    def service(self):
+        return Service(
+            self.config, self.documents, self.sessions, self.consent, "laptop", IDENTITY, self.keys
+        )
+
+    def connect(self, *, ours=True, nonce="", nursery=None, **who):
+        """A new connection, of *who*; returns the host's end of it."""
         there, here = trio.testing.memory_stream_pair()
-        peer = Peer(here, "test", self.config.limits, ours=ours)
-        session = Session(peer, self.config, self.documents, self.consent)
-        self.nursery.start_soon(session.run, GREETING)
+        peer = Peer(here, "test", self.config.limits, ours=ours, **who)
+        (nursery or self.nursery).start_soon(Served(self.service, peer, nonce).run)
         return Host(there)
+
+    async def left_alone(self):
+        """End what editors still have; nothing may be left in FILES then."""
+        await self.quiet()
+        for document in list(self.documents._open):
+            document.stop()
+        await self.until(lambda: not len(self.documents))
+        self.editor.forget()
+        assert self.texts() == []
 
     def texts(self):
         """What lies in FILES beside the lock."""

@@ -1,4 +1,6 @@
 import os
+import socket
+from array import array
 
 import pytest
 import trio
@@ -12,16 +14,17 @@ from rbridge.server.control import Control
 
 
 class Served:
-    def __init__(self):
+    def __init__(self, laptop):
+        self.laptop = laptop
         self.consent = Consent(300)
         self.stop = trio.Event()
 
 
 @pytest.fixture
-async def served(directories, nursery):
-    made = Served()
+async def served(directories, laptop, nursery):
+    made = Served(laptop)
     listener = await listeners.listen(Unix(control.path(paths.runtime_dir())))
-    serve = Control(made.consent, made.stop).serve
+    serve = Control(made.consent, made.stop, laptop.documents).serve
     nursery.start_soon(trio.serve_listeners, serve, [listener.socket])
     return made
 
@@ -55,7 +58,20 @@ async def test_pending_and_answers(served):
 
 @pytest.mark.parametrize(
     "request_",
-    [{}, {"do": "dance"}, {"do": "answer"}, {"do": "answer", "ids": [1]}, {"do": "answer", "ids": "x"}],
+    [
+        {},
+        {"do": "dance"},
+        {"do": "answer"},
+        {"do": "answer", "ids": [1]},
+        {"do": "answer", "ids": "x"},
+        {"do": "close"},
+        {"do": "close", "ids": [1]},
+        {"do": "resolve", "id": "x"},
+        {"do": "resolve", "id": "x", "choose": "both"},
+        {"do": "resolve", "id": "x", "choose": "mine"},
+        {"do": "resolve", "id": [], "choose": "show"},
+        {"do": "recover-send"},
+    ],
 )
 async def test_what_it_does_not_know(served, request_):
     assert not (await control.ask(request_))["ok"]
@@ -97,3 +113,79 @@ async def test_a_daemon_that_says_nothing(directories, nursery, autojump_clock):
     nursery.start_soon(trio.serve_listeners, say_nothing, [listener.socket])
     with pytest.raises(RbridgeError, match="does not answer"):
         await control.ask({"do": "pending"})
+
+
+async def opened(served, data=b"x\n"):
+    host = served.laptop.connect()
+    await host.link()
+    await host.open(data)
+    edit = await served.laptop.editor.opened()
+    assert (await host.hear())[0] == "opened"
+    return host, edit
+
+
+async def test_what_is_open_is_told_without_what_only_its_client_knows(served):
+    host, edit = await opened(served)
+    answer = await control.ask({"do": "status"})
+    (row,) = answer["rows"]
+    assert (row["id"], row["host"], row["path"]) == (edit.text.id, "gpu1", "/home/u/train.py")
+    assert (row["state"], row["connected"], row["editor"]) == ("clean", True, "ed")
+    assert host.secret not in str(answer)
+    assert "token" not in row
+
+
+async def test_a_document_is_closed_by_its_id(served):
+    host, edit = await opened(served)
+    assert (await control.ask({"do": "close", "ids": ["0" * 24]}))["closed"] == []
+    answer = await control.ask({"do": "close", "ids": [edit.text.id]})
+    assert (answer["closed"], answer["open"]) == ([edit.text.id], [])
+    assert (await host.hear())[0] == "close"
+    assert (await control.ask({"do": "status"}))["rows"] == []
+
+
+async def test_of_a_thousand_documents_all_are_told(served, monkeypatch):
+    many = [{"id": f"{n:024x}", "path": "/" + "x" * 300} for n in range(1000)]
+    monkeypatch.setattr(control.Overview, "rows", lambda self: {"ok": True, "rows": many})
+    assert (await control.ask({"do": "status"}))["rows"] == many
+
+
+async def test_descriptors_come_with_an_answer_and_are_closed_where_nobody_wants_them(
+    served, monkeypatch, tmp_path
+):
+    for name in ("theirs", "mine"):
+        (tmp_path / name).write_text(name)
+    before = len(os.listdir("/proc/self/fd"))
+
+    async def show(self, document):
+        return {"ok": True}, [os.open(tmp_path / name, os.O_RDONLY) for name in ("theirs", "mine")]
+
+    monkeypatch.setattr(control.Overview, "show", show)
+    request = {"do": "resolve", "id": "x", "choose": "show"}
+    answer, fds = await control.ask_for_texts(request, 10)
+    assert answer["ok"]
+    assert [os.read(fd, 10) for fd in fds] == [b"theirs", b"mine"]
+    for fd in fds:
+        os.close(fd)
+    await control.ask(request)
+    with trio.fail_after(20):
+        while len(os.listdir("/proc/self/fd")) > before:
+            await trio.lowlevel.checkpoint()
+
+
+async def test_descriptors_with_an_answer_that_makes_no_sense_are_closed(directories, nursery, tmp_path):
+    listener = await listeners.listen(Unix(control.path(paths.runtime_dir())))
+    file = os.open(tmp_path, os.O_RDONLY)
+
+    async def nonsense(stream):
+        await stream.receive_some()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [file]))]
+        await stream.socket.sendmsg([b"[1]\n"], rights)
+
+    nursery.start_soon(trio.serve_listeners, nonsense, [listener.socket])
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(RbridgeError, match="does not answer"):
+        await control.ask({"do": "status"})
+    os.close(file)
+    with trio.fail_after(20):
+        while len(os.listdir("/proc/self/fd")) >= before:
+            await trio.lowlevel.checkpoint()

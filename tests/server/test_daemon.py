@@ -11,7 +11,10 @@ from rbridge.errors import NotListening, TryAgain, UsageError
 from rbridge.private import make_private
 from rbridge.server import control, daemon
 from rbridge.server.config import Config, Limits
-from tests.server.conftest import Editor, connected
+from rbridge.server.keys import Keys
+from rbridge.wire import auth
+from rbridge.wire.codec import parse_greeting
+from tests.server.conftest import Editor, connected, resume
 
 SOCKET = "unix:{}/run/daemon.sock"
 
@@ -121,6 +124,75 @@ async def test_one_daemon_per_runtime_directory(serving):
     async with serving():
         with pytest.raises(TryAgain, match=f"pid {os.getpid()}"):
             await daemon.serve(Config(), Editor(None))
+
+
+async def test_each_connection_over_tcp_gets_a_nonce_of_its_own_and_the_identity_stays(serving):
+    identities, nonces = set(), []
+    for _ in range(2):
+        async with serving() as served:
+            for address in (served.tcp, served.tcp, served.unix):
+                async with connected(address) as host:
+                    said = parse_greeting((await host.event()).text)
+                    identities.add(said.identity)
+                    nonces.append(said.nonce)
+    assert len(identities) == 1
+    assert [len(nonce) for nonce in nonces] == [32, 32, 0] * 2
+    assert len(set(nonces)) == 5
+
+
+async def test_a_host_that_has_a_key_proves_it_over_tcp(serving, directories):
+    key = Keys(str(directories / "state" / "keys")).issue("gpu1", "ssh key of gpu1")
+    async with serving(classic="deny") as served, connected(served.tcp) as host:
+        said = parse_greeting((await host.event()).text)
+        mine = "1" * 32
+        proof = auth.proof(key.secret, auth.HOST, said.identity, key.id, said.nonce, mine)
+        await host.introduce("me", key=key.id, nonce=mine, proof=proof)
+        _, heard, _ = await host.hear()
+        assert heard["standing"] == "new"
+        assert auth.check(heard["proof"], key.secret, auth.EDITOR, said.identity, key.id, said.nonce, mine)
+        await host.open(b"x", name="x.py")
+        edit = await served.editor.opened()
+        assert edit.text.host == "gpu1"
+        edit.close()
+
+
+async def test_a_listener_for_one_host_verifies_who_comes_through_it(serving, directories, monkeypatch):
+    listen = daemon.listeners.listen
+
+    async def for_one_host(address):
+        name, identity = ("gpu1", "ssh key of gpu1") if "one.sock" in str(address) else ("", "")
+        return await listen(address, name, identity)
+
+    monkeypatch.setattr(daemon.listeners, "listen", for_one_host)
+    place = f"unix:{directories}/run/one.sock"
+    async with serving(listen=(place, "127.0.0.1:0")) as served, connected(place) as host:
+        await host.link("someone-else")
+        await host.open(b"x", name="x.py")
+        edit = await served.editor.opened()
+        assert edit.text.host == "gpu1"
+        edit.close()
+
+
+async def test_a_session_is_found_again_on_another_connection(serving):
+    async with serving() as served:
+        async with connected(served.unix) as host:
+            await host.link()
+            await host.open(b"x")
+            assert (await host.hear())[0] == "opened"
+        edit = await served.editor.opened()
+        async with connected(served.tcp) as again:
+            await again.link(session=host.secret, standing="resumed", resume="yes")
+            await resume(again, b"x")
+            assert (await again.hear())[0] == "opened"
+            edit.close()
+            assert (await again.hear())[0] == "close"
+
+
+async def test_a_state_directory_that_cannot_hold_an_identity_is_said(serving, directories):
+    (directories / "state" / "identity").mkdir()
+    async with serving() as served, connected(served.unix) as host:
+        assert parse_greeting((await host.event()).text).identity
+        assert any("find this daemon again" in line for line in served.lines)
 
 
 async def test_a_daemon_can_follow_another(serving):

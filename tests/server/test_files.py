@@ -209,3 +209,91 @@ def test_a_wipe_that_cannot_succeed_is_logged_and_no_error(ours, root, monkeypat
     ours.wipe(incoming.id)
     assert "cannot wipe" in caplog.text
     monkeypatch.undo()
+
+
+def dead(root, *names):
+    """What a killed daemon leaves: documents with these names of texts; their IDs."""
+    made = Files(str(root), in_memory=True)
+    found = []
+    for name in names:
+        incoming = made.create("h", (name,), 1)
+        incoming.write(b"x")
+        incoming.finish()
+        found.append(incoming.id)
+        (root / f"{incoming.id}.cwd").mkdir()
+    os.close(made._lock_fd)  # as the kernel does at its end
+    os.close(made._root_fd)
+    return found
+
+
+def entries(root):
+    return sorted(path.name for path in root.iterdir())
+
+
+def test_what_a_killed_daemon_left_is_listed_before_it_is_wiped(root, ours):
+    left = dead(root, "a", "b")
+    ours.create("h", ("mine",), 1).finish()
+    assert ours.left() == sorted(left)
+    assert ours.left() == sorted(left)
+    assert ours.sweep() == 2
+    assert ours.left() == []
+    assert len(entries(root)) == 2
+
+
+def test_an_adopted_document_is_ours(root):
+    (kept, other) = dead(root, "a", "b")
+    ours = Files(str(root), in_memory=True)
+    ours.left()
+    ours.adopt(kept)
+    assert ours.sweep() == 1
+    assert {kept, f"{kept}.cwd"} <= set(entries(root))
+    assert not (root / other).exists()
+    ours.close()
+    assert not root.exists()
+
+
+def test_an_adopted_document_is_wiped_as_any_other(root, ours):
+    (kept,) = dead(root, "a")
+    ours.left()
+    ours.adopt(kept)
+    ours.sweep()
+    ours.wipe(kept)
+    assert not (root / kept).exists()
+
+
+def test_to_other_daemons_an_adopted_document_is_that_of_a_living_one(root, ours):
+    (kept,) = dead(root, "a")
+    ours.left()
+    ours.adopt(kept)
+    ours.sweep()
+    other = Files(str(root), in_memory=True)
+    assert other.left() == []
+    assert other.sweep() == 0
+    other.close()
+    assert (root / kept).exists()
+
+
+def test_an_adopted_document_is_found_again_when_its_second_daemon_is_killed(root, ours):
+    (kept,) = dead(root, "a")
+    second = Files(str(root), in_memory=True)
+    second.left()
+    second.adopt(kept)
+    second.sweep()
+    for fd in (second._lock_fd, second._root_fd, *second._taken.values()):
+        os.close(fd)
+    assert ours.left() == [kept]
+
+
+def test_what_must_not_be_lost_stays_for_the_next_daemon(root):
+    (kept, other) = dead(root, "a", "b")
+    ours = Files(str(root), in_memory=True)
+    ours.left()
+    ours.spare(kept)
+    assert ours.sweep() == 1
+    ours.close()
+    assert {kept, f"{kept}.cwd"} <= set(entries(root))
+    again = Files(str(root), in_memory=True)
+    assert again.left() == [kept]
+    assert again.sweep() == 1
+    again.close()
+    assert not root.exists()

@@ -164,3 +164,12 @@ def test_what_the_user_is_told(found, words):
 
 def test_our_own_socket_is_in_the_runtime_directory(directories):
     assert listeners.default_socket() == Unix(str(directories / "run" / "daemon.sock"))
+
+
+async def test_a_listener_may_be_for_one_host(path):
+    listener = await listeners.listen(Unix(path), "gpu1", "ssh key of gpu1")
+    assert (listener.name, listener.identity) == ("gpu1", "ssh key of gpu1")
+    await listeners.close([listener])
+    anyone = await listeners.listen(Unix(path))
+    assert (anyone.name, anyone.identity) == ("", "")
+    await listeners.close([anyone])

@@ -1,12 +1,14 @@
+import json
 import os
 import stat
 import time
+from hashlib import sha256
 
 import pytest
 
 from rbridge.errors import CannotCreate
 from rbridge.server import spool
-from rbridge.server.spool import Spool, SpoolFull, refusal
+from rbridge.server.spool import REPLACED, Entry, Spool, SpoolFull, refusal
 
 ID = "0123456789abcdef"
 OTHER = "fedcba9876543210"
@@ -120,3 +122,167 @@ def test_metadata_that_cannot_be_read_harms_no_other(kept, text, content):
     with open(os.path.join(kept.root, ID, "about.json"), "w") as file:
         file.write(content)
     assert [entry.about.id for entry in kept.entries()] == [OTHER]
+
+
+def where(about):
+    return {"session": "5" * 32, "token": "t1", "serial": 3, "identity": "abc", **about}
+
+
+def test_an_entry_of_an_older_rbridge_is_read(kept, text):
+    kept.keep(ID, text(b"new"), "x.py", **WORDS)
+    about = os.path.join(kept.root, ID, "about.json")
+    with open(about) as file:
+        said = json.load(file)
+    for name in ("staged", "session", "token", "serial", "identity"):
+        del said[name]
+    with open(about, "w") as file:
+        json.dump(said, file)
+    (entry,) = Spool(kept.root, 1000).entries()
+    assert (entry.about.session, entry.about.serial, entry.about.identity) == ("", 0, "")
+    assert entry.file.read_bytes() == b"new"
+
+
+def test_found_again_by_its_document_its_session_and_its_file(kept, text):
+    entry = kept.keep(ID, text(b"new"), "x.py", **where(WORDS))
+    kept.keep(OTHER, text(b"other"), "x.py", **where({**WORDS, "path": "/other", "token": "t2"}))
+    again = Spool(kept.root, 1000)
+    assert again.get(ID) == again.of("5" * 32, "t1") == entry
+    assert again.find("gpu1", "/home/u/x.py", "abc") == [entry]
+    assert again.find("gpu1", "/home/u/x.py", "") == []
+    assert again.find("gpu2", "/home/u/x.py", "abc") == []
+    assert again.of("5" * 32, "t3") is again.of("6" * 32, "t1") is again.get("00000000") is None
+
+
+def test_texts_without_a_session_are_nobodys(kept, text):
+    kept.keep(ID, text(b"new"), "x.py", **WORDS)
+    assert kept.of("", "") is None
+
+
+def test_the_newest_of_a_file_is_found_first(kept, text):
+    for name in (ID, OTHER):
+        kept.keep(name, text(b"x"), "x.py", **WORDS)
+    assert [entry.about.id for entry in kept.find("gpu1", "/home/u/x.py", "")] == [OTHER, ID]
+
+
+def test_a_replaced_text_is_kept_beside_what_waits_and_is_not_delivered(kept, text):
+    waiting = kept.keep(ID, text(b"waits"), "x.py", **where(WORDS))
+    beside = kept.keep(ID, text(b"replaced"), "x.py", **where({**WORDS, "why": REPLACED}))
+    assert beside.about.id != ID
+    assert beside.about.replaced
+    assert beside.file.read_bytes() == b"replaced"
+    assert kept.entries() == [waiting, beside]
+    assert kept.find("gpu1", "/home/u/x.py", "abc") == [waiting]
+    kept.drop(ID)
+    assert kept.of("5" * 32, "t1") is None
+    assert kept.entries() == [beside]
+
+
+def test_of_a_files_replaced_texts_only_the_newest_stay(kept, text, monkeypatch):
+    monkeypatch.setattr(spool, "BESIDE", 2)
+    for data in (b"1", b"2", b"3"):
+        kept.keep(ID, text(data), "x.py", **{**WORDS, "why": REPLACED})
+    kept.keep(ID, text(b"4"), "y.py", **{**WORDS, "why": REPLACED, "path": "/home/u/y.py"})
+    assert [entry.file.read_bytes() for entry in kept.entries()] == [b"2", b"3", b"4"]
+
+
+def test_a_replaced_text_gives_way_to_one_that_waits_and_not_the_reverse(kept, text):
+    kept.keep(ID, text(b"r" * 600), "x.py", **{**WORDS, "why": REPLACED})
+    with pytest.raises(SpoolFull):
+        kept.keep(ID, text(b"r" * 600), "x.py", **{**WORDS, "why": REPLACED})
+    kept.keep(OTHER, text(b"w" * 600), "x.py", **WORDS)
+    assert [entry.about.id for entry in kept.entries()] == [OTHER]
+
+
+class Crash(BaseException):
+    """The end of the process: nothing that would clean up runs any more."""
+
+
+CALLS = ["mkdir", "open", "write", "fsync", "close", "replace", "unlink", "listdir"]
+
+
+def crashing_at(step, monkeypatch):
+    """Let the process die at the *step*-th call that the spool makes to the system."""
+    made = [0]
+
+    def crashing(call):
+        def instead(*args, **more):
+            made[0] += 1
+            if made[0] >= step:
+                raise Crash
+            return call(*args, **more)
+
+        return instead
+
+    for name in CALLS:
+        monkeypatch.setattr(spool.os, name, crashing(getattr(os, name)))
+
+
+def test_whatever_a_crash_interrupts_one_whole_text_is_there_with_what_belongs_to_it(
+    tmp_path, text, monkeypatch
+):
+    old, new = {"serial": 1, "base": "00"}, {"serial": 2, "base": "11"}
+    outcomes = []
+    for step in range(1, 200):
+        kept = Spool(str(tmp_path / f"spool{step}"), 1000)
+        kept.keep(ID, text(b"old"), "x.py", **{**WORDS, **old})
+        source = text(b"newer")
+        with monkeypatch.context() as patch:
+            crashing_at(step, patch)
+            try:
+                kept.keep(ID, source, "x.py", **{**WORDS, **new})
+                over = True
+            except Crash:
+                over = False
+        for _ in range(2):  # as it was left, and after the next start has put it in order
+            (entry,) = kept.entries()
+            about = entry.about
+            assert (about.serial, about.base, entry.file.read_bytes()) in (
+                (1, "00", b"old"),
+                (2, "11", b"newer"),
+            )
+            assert about.sha256 == sha256(entry.file.read_bytes()).hexdigest()
+            kept.tidy()
+        assert sorted(os.listdir(entry.file.parent)) == ["about.json", "text-x.py"]
+        outcomes.append(about.serial)
+        if over:
+            break
+    assert sorted(set(outcomes)) == [1, 2]
+    assert outcomes == sorted(outcomes)
+
+
+def test_what_a_crash_left_of_a_dropped_text_is_gone_later(kept, text, monkeypatch):
+    kept.keep(ID, text(b"old"), "x.py", **WORDS)
+    with monkeypatch.context() as patch:
+        patch.setattr(spool.shutil, "rmtree", lambda path: (_ for _ in ()).throw(Crash()))
+        with pytest.raises(Crash):
+            kept.drop(ID)
+    assert kept.entries() == []
+    kept.tidy()
+    assert os.listdir(kept.root) == [ID]  # somebody may be writing there
+    monkeypatch.setattr(spool, "ABANDONED", -1)
+    kept.tidy()
+    assert os.listdir(kept.root) == []
+
+
+def test_a_text_is_opened_while_it_gets_its_name(kept, text):
+    entry = kept.keep(ID, text(b"new"), "x.py", **WORDS)
+    early = Entry(entry.about, entry.file.with_name(entry.about.staged))  # as it was read a moment before
+    fd = early.open()
+    assert os.read(fd, 10) == b"new"
+    os.close(fd)
+
+
+@pytest.mark.parametrize("do", ["link", "shorten", "fifo", "remove"])
+def test_what_is_not_the_text_is_not_opened(kept, text, tmp_path, do):
+    entry = kept.keep(ID, text(b"new"), "x.py", **WORDS)
+    if do == "shorten":
+        entry.file.write_bytes(b"ne")
+    else:
+        entry.file.unlink()
+    if do == "link":
+        (tmp_path / "secret").write_bytes(b"abc")
+        entry.file.symlink_to(tmp_path / "secret")
+    elif do == "fifo":
+        os.mkfifo(entry.file)
+    with pytest.raises(OSError):  # noqa: PT011 - which one it is depends on what is there
+        entry.open()

@@ -1,0 +1,157 @@
+"""Asking the processes in the background about what is open: for ``status``, ``close``, ``resolve``."""
+
+import os
+import sys
+from _socket import timeout
+
+from rbridge import paths
+from rbridge.client import handover, sockets
+from rbridge.client.intercom import spelled
+from rbridge.errors import RbridgeError, UsageError, clean
+
+MYPY = False
+if MYPY:
+    from typing import Dict, Iterable, List, Tuple
+
+    from rbridge.client.intercom import Intercom, Message
+
+NOTHING = 66
+"""The code of an answer that knows no such document."""
+
+SILENT = 75
+"""The code for a process that does not answer."""
+
+
+class Answer:
+    """What one process said: its *messages* and the exit *code*; *trouble*: why it is not all."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.messages: "List[Message]" = []
+        self.code = SILENT
+        self.trouble = ""
+
+    def of(self, command: str) -> "List[Message]":
+        return [message for message in self.messages if message.command == command]
+
+    def close(self) -> None:
+        for message in self.messages:
+            message.close()
+
+
+def ask(command: str, headers: "Dict[str, str]", patience: float = handover.ANSWER) -> "List[Answer]":
+    """What each process of ours says to a request; one that is dead is none. Raises nothing.
+
+    Each has *patience* seconds from one message to the next.
+    """
+    answers = []
+    for path in everywhere():
+        answer = Answer(path)
+        try:
+            intercom = handover.call(path)
+        except handover.Declined as error:
+            if error.hung:
+                answer.trouble = str(error)
+                answers.append(answer)
+            continue
+        answers.append(answer)
+        try:
+            intercom.send_all(spelled(command, headers))
+            intercom.sock.settimeout(patience)
+            listen(intercom, answer)
+        except timeout:
+            answer.trouble = "no answer within {:g} s".format(patience)
+        except (OSError, RbridgeError) as error:
+            answer.trouble = clean(str(error))
+        finally:
+            intercom.close()
+    return answers
+
+
+def everywhere() -> "List[str]":
+    """The paths of all such sockets in the directories that are safe."""
+    from rbridge.private import check_private
+
+    found: "List[str]" = []
+    for directory in paths.runtime_candidates():
+        try:
+            check_private(directory)
+            names = os.listdir(directory)
+        except (OSError, RbridgeError):
+            continue
+        found += [os.path.join(directory, one) for one in sorted(names) if sockets.ours(one)]
+    return found
+
+
+def listen(intercom: "Intercom", answer: Answer) -> None:
+    """Read up to the exit code. Raises OSError and RbridgeError."""
+    while True:
+        message = intercom.next()
+        if message is None:
+            if intercom.ended:
+                answer.trouble = "it hung up"
+                return
+            intercom.receive()
+            continue
+        if message.command == "done":
+            answer.code = message.number("code")
+            return
+        if message.command == "refused":
+            answer.trouble = message.get("message")
+            return
+        answer.messages.append(message)
+
+
+def where(path: str) -> "Dict[str, str]":
+    """The headers that name *path*, as it is called and where it leads; none for ""."""
+    if not path:
+        return {}
+    try:
+        return {"path": os.path.abspath(path), "real": os.path.realpath(path)}
+    except OSError:
+        raise UsageError("{}: the current directory is gone".format(path), "give an absolute path") from None
+
+
+def words(arguments: "Iterable[str]", flags: "Dict[str, str]") -> "Tuple[List[str], List[str]]":
+    """The flags (by their names in *flags*) and the paths of a command line. Raises UsageError."""
+    given: "List[str]" = []
+    paths: "List[str]" = []
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--":
+            paths.extend(rest)
+        elif word.startswith("-") and word != "-":
+            if word not in flags:
+                raise UsageError("unknown option {}".format(word), "--help lists them")
+            given.append(flags[word])
+        else:
+            paths.append(word)
+    if any(not path for path in paths):
+        raise UsageError("'' is no name of a file")
+    return given, paths
+
+
+def show(text: str) -> None:
+    """Write *text* to stdout in whatever encoding that has."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def say(line: str) -> None:
+    """One clean line on stderr."""
+    sys.stderr.write(clean(line) + "\n")
+
+
+def report(line: str) -> None:
+    """One clean line on stderr about what went wrong."""
+    say("rbridge: " + line)
+
+
+def silent(answers: "List[Answer]") -> int:
+    """Report each process that did not answer; 75 if there is one, else 0."""
+    code = 0
+    for answer in answers:
+        if answer.trouble:
+            report("the process at {} does not tell what is open: {}".format(answer.path, answer.trouble))
+            code = SILENT
+    return code

@@ -1,0 +1,53 @@
+"""``rbridge close`` on the host: the editor on the laptop closes files of this host."""
+
+import sys
+
+from rbridge.client import asking
+
+MYPY = False
+if MYPY:
+    from typing import List
+
+USAGE = """\
+usage: rbridge close [PATH]...
+
+Closes the files that are open at or below each PATH; without PATH all that were
+opened on this host. Ends with 66 if nothing is open at a PATH.
+"""
+
+FLAGS = {"-h": "help", "--help": "help"}
+
+
+def run(arguments: "List[str]", alone: bool = True) -> int:
+    """``rbridge close`` with *arguments*; the exit code. Unless *alone*, that nothing is open is not said.
+
+    Raises UsageError.
+    """
+    flags, paths = asking.words(arguments, FLAGS)
+    if flags:
+        sys.stdout.write(USAGE)
+        return 0
+    codes = [close(path, alone) for path in paths or [""]]
+    return next(filter(None, codes), 0)
+
+
+def close(path: str, alone: bool) -> int:
+    """Close what is open at or below *path*, or all ("")."""
+    answers = asking.ask("close", asking.where(path))
+    rows = [row for answer in answers for row in answer.of("row")]
+    for row in rows:
+        line = "{}: closed".format(row.get("path"))
+        if row.get("state") not in ("clean", "opening"):
+            line += " while {}: what {} has of it is in 'rbridge recover list' there".format(
+                row.get("state"), row.get("laptop")
+            )
+        asking.say(line)
+    code = asking.silent(answers)
+    if code or rows:
+        return code
+    if alone:
+        if path:
+            asking.report("nothing is open at {}".format(path))
+        else:
+            asking.say("nothing is open")
+    return asking.NOTHING if path else 0

@@ -1,0 +1,382 @@
+"""The documents of this process, and what those who asked for them are told."""
+
+import os
+
+from rbridge.client import content
+from rbridge.client.delivery import CLOSED, LOST, OPEN, REFUSED, SENT, SMALL, Document, measure
+from rbridge.client.worker import Worker
+from rbridge.errors import NoInput, NotListening, RbridgeError, clean
+
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+
+    from rbridge.client.loop import Loop
+    from rbridge.client.options import Options
+    from rbridge.client.source import Source
+
+IN_FLIGHT = 8 * 1024 * 1024
+"""Bytes that may lie in buffers when we have written them: the sockets' and ssh's window of 2 MiB."""
+
+SLOWEST = 64 * 1024
+"""Bytes per second that a tunnel moves at least; below that, files of megabytes are given up too early."""
+
+BASE_AFTER = 0.02
+"""Seconds after the editor has a document until we load what saving takes: first the command returns."""
+
+REFUSAL_CODES = {"denied": 77, "read-only": 77, "too-large": 66, "gone": 66, "conflict": 75, "no-space": 75}
+"""Exit codes for an ``open`` that was refused, 69 for any other reason."""
+
+
+def time_to_answer(patience: float, sent: int) -> float:
+    """Seconds until an answer to *sent* bytes is overdue: the last of them may still be on their way."""
+    return patience + min(sent, IN_FLIGHT) / SLOWEST
+
+
+class Caller:
+    """Who asked for something: what ``reception`` implements for each of its connections.
+
+    *waits* is set for ``-w``: such a caller holds its documents' end (:meth:`ended`) and is told of a lost
+    connection. No method may raise or block.
+    """
+
+    waits = False
+
+    def say(self, line: str) -> None:
+        """What went well, a line."""
+
+    def report(self, line: str) -> None:
+        """What went wrong, a line."""
+
+    def opened(self, document: Document) -> None:
+        """The editor has it (towards a plain server: it was sent)."""
+
+    def ended(self, document: Document, code: int) -> None:
+        """It is closed; 0, or 74 if its last text is not on disk, ... Comes once, after :meth:`opened`.
+
+        Of standard input the text is ``document.text_fd`` (-1: none), which is closed when this returns.
+        """
+
+    def failed(self, source: "Source", error: RbridgeError) -> None:
+        """It was not opened; nothing more is said of it."""
+
+    def mine(self, document: Document, fd: int) -> None:
+        """The laptop's text in a conflict, a file that is closed when this returns; the answer to show."""
+
+
+class Register:
+    """The open documents. *log* takes what a terminal would have been told.
+
+    *states* is the state directory.
+    """
+
+    def __init__(self, loop: "Loop", log: "Callable[[str], None]", states: str) -> None:
+        self.loop = loop
+        self.log = log
+        self.states = states
+        self.documents: "List[Document]" = []
+        self._tokens: "Dict[str, Document]" = {}
+        self._requests: "Dict[str, Tuple[Options, bool]]" = {}  # by token, until the editor has it
+        self._workers: "Set[Worker]" = set()
+
+    @property
+    def label(self) -> str:
+        """What messages call the laptop."""
+        return ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a file is being written or read in a thread."""
+        return bool(self._workers)
+
+    def same(self, source: "Source") -> "Optional[Document]":
+        """The document that *source* is open as already: the same file, or the same place for one."""
+        if source.stdin:
+            return None
+        real = os.path.realpath(source.real)
+        found = os.fstat(source.fd) if source.fd >= 0 else None
+        for document in self.documents:
+            other = document.source
+            if other.stdin or other.part != source.part or (other.read_only and not source.read_only):
+                continue
+            if document.real == real or (
+                found is not None and inode(document) == (found.st_dev, found.st_ino)
+            ):
+                return document
+        return None
+
+    def by_token(self, token: str) -> "Optional[Document]":
+        return self._tokens.get(token)
+
+    def opened(self, document: Document, note: str) -> None:
+        """The editor has it."""
+        if note:
+            line = "{}: {}".format(document.source.shown, note)
+            self.log(line)
+            for caller in document.openers:
+                caller.say(line)
+        if document.state == SENT or document.openers:
+            line = "{}: open in {} on {}".format(
+                document.source.shown, document.editor or "an editor", self.label
+            )
+            self.with_editor(document, line)
+
+    def refused(self, document: Document, reason: str, message: str) -> None:
+        """The other side does not open it."""
+        why = clean(message) or reason or "no reason given"
+        error = RbridgeError("{}: not opened on {}: {}".format(document.source.shown, self.label, why))
+        error.exit_code = REFUSAL_CODES.get(reason, 69)
+        self.failed(document, error)
+
+    def failed(self, document: Document, error: RbridgeError) -> None:
+        """It is not opened; only those who wanted it are told."""
+        if document not in self.documents:
+            return
+        if document.state == OPEN:  # a part of the answers to ``resume``: it is lost there
+            self.lost(document, True)
+            return
+        document.state = REFUSED
+        self.log(error.line())
+        self.remove(document)
+        for caller in document.openers:
+            caller.failed(document.source, error)
+        self.worker(document).after(lambda: self._release(document))
+
+    def closed(self, document: Document) -> None:
+        """It is no more, and all its saves are done; *state* says why."""
+        if document not in self.documents:
+            return
+        if document.state in (SENT, OPEN):
+            document.state = CLOSED
+        self.remove(document)
+        code = 74 if document.failure else document.code
+        for caller in document.openers:
+            caller.failed(document.source, NotListening("{}: closed again".format(document.source.shown)))
+        for caller in document.waiting:
+            if caller not in document.openers:
+                caller.ended(document, code)
+        self._release(document)
+
+    def lost(self, document: Document, alone: bool) -> None:
+        """Its connection is, for good; *alone*: that is all, and it has to be said."""
+        if document.state == SENT:
+            what = "{}: connection to {} lost before it was opened".format(document.source.shown, self.label)
+            self.failed(document, NotListening(what, "the file is unchanged"))
+            return
+        if alone:
+            saved = "the last save is not on disk" if document.failure else "what was saved is on disk"
+            line = "{}: connection to {} lost before it was closed; {}"
+            self.tell(document, line.format(document.source.shown, self.label, saved))
+            document.failure = document.failure or "lost"
+        document.state = LOST
+        self.worker(document).after(lambda: self.closed(document))
+
+    def tell(self, document: Document, line: str) -> None:
+        """What went wrong with *document*, to those who wait for it, and to the log."""
+        self.log(line)
+        for caller in document.waiting + [one for one in document.openers if one not in document.waiting]:
+            caller.report(line)
+
+    def tell_all(self, line: str) -> None:
+        """The same to all callers."""
+        self.log(line)
+        for caller in self.callers():
+            caller.report(line)
+
+    def worker(self, document: Document) -> Worker:
+        """Who does what takes long about *document*."""
+        if document.worker is None:
+            made = Worker(self.loop, lambda: self._idle(document, made))
+            document.worker = made
+        return document.worker
+
+    def look(
+        self, document: Document, keep: bool, then: "Callable[[Any, Optional[BaseException]], None]"
+    ) -> None:
+        """Find what *document*'s file holds after all that is being done to it; see ``content.find``."""
+        worker = self.worker(document)
+        if not worker.busy and not content.is_large(document, SMALL):
+            then(content.find(document, keep), None)
+            return
+        self.work(document, lambda: content.find(document, keep), then)
+
+    def request(self, document: Document) -> "Tuple[Options, bool]":
+        """The options it was asked for with, and whether in a new window."""
+        return self._requests[document.source.token]
+
+    def reopen(self, document: Document) -> None:
+        """Have its file at hand to be sent, again if that was done before; else it is not opened."""
+        source = document.source
+        if source.fd >= 0 or document.state != SENT:
+            return  # of what was never sent it still is
+        try:
+            source.fd = os.open(source.real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if document.before is None:
+                return  # it is still to be created
+            self.failed(document, NoInput("not opened: {} was deleted meanwhile".format(source.path)))
+            return
+        except OSError as error:
+            from rbridge.client.refusal import trouble
+
+            self.failed(document, trouble("read", source.path, error))
+            return
+        measure(source, document)
+        if source.follow:
+            from rbridge.client import follow
+
+            source.start, source.size = follow.tail(source.fd)
+
+    def overdue(self, document: Document) -> None:
+        """Nobody answered the ``open`` in time."""
+
+    def add(self, document: Document, options: "Options", new: bool, caller: Caller) -> None:
+        """Have *document*, which *caller* asked for with *options*; *new*: in a window of its own."""
+        self.documents.append(document)
+        self._tokens[document.source.token] = document
+        self._requests[document.source.token] = (options, new)
+        if not document.source.stdin:
+            document.real = os.path.realpath(document.source.real)
+        document.openers.append(caller)
+        if caller.waits:
+            document.waiting.append(caller)
+
+    def expect(self, document: Document, sent: int) -> None:
+        """An answer is due, to *sent* bytes."""
+        options, _ = self._requests[document.source.token]
+        seconds = time_to_answer(options.patience, sent)
+        document.timer = self.loop.at(seconds, lambda: self.overdue(document))
+
+    def with_editor(self, document: Document, line: str) -> None:
+        """The editor has it: tell who opened it, and note what the edit starts from."""
+        first = document.state == SENT
+        document.state = OPEN
+        document.focused = self.loop.clock()
+        if document.timer is not None:
+            document.timer.cancel()
+            document.timer = None
+        self._requests.pop(document.source.token, None)
+        openers, document.openers = document.openers, []
+        for caller in openers:
+            caller.say(line)
+            caller.opened(document)
+        if first:
+            self.loop.at(BASE_AFTER, lambda: self.take_base(document))
+
+    def take_base(self, document: Document) -> None:
+        """Note what the edit starts from; a large file is hashed for it."""
+        if document.state != OPEN or document.source.stdin:
+            return
+        if document.target is not None:  # a save was faster
+            self.based(document)
+            return
+        from rbridge.client import incoming
+
+        def taken(_result: "Any" = None, error: "Optional[BaseException]" = None) -> None:
+            if error is not None:  # then a save is compared with what it states itself
+                self.log("{} could not be read again: {}".format(document.source.shown, error))
+            if document.state == OPEN:
+                self.based(document)
+
+        def take() -> None:
+            incoming.take_base(document)
+            taken()
+
+        if document.sha256 or document.before is None or document.source.read_only:
+            self.worker(document).after(take)
+        else:
+            self.work(document, lambda: incoming.take_base(document), taken)
+        if not document.source.read_only:
+            incoming.warm()
+
+    def based(self, document: Document) -> None:
+        """It is known what the edit of *document* starts from."""
+
+    def work(
+        self,
+        document: Document,
+        job: "Callable[[], Any]",
+        then: "Callable[[Any, Optional[BaseException]], None]",
+    ) -> None:
+        """Have *job* done in *document*'s thread, and *then* called with what came of it."""
+        worker = self.worker(document)
+        self._workers.add(worker)
+        worker.do(job, then)
+
+    def _idle(self, document: Document, worker: Worker) -> None:
+        self._workers.discard(worker)
+        document.worker = None
+
+    def remove(self, document: Document) -> None:
+        """It is not open any more."""
+        self.documents.remove(document)
+        self._tokens.pop(document.source.token, None)
+        self._requests.pop(document.source.token, None)
+        if document.timer is not None:
+            document.timer.cancel()
+            document.timer = None
+
+    def _release(self, document: Document) -> None:
+        """Let go of what is held for it, when nobody needs to be told of it any more."""
+        document.openers, document.waiting, document.asked = [], [], None
+        document.source.close()
+        if document.draft is not None:
+            document.draft.abort()
+
+    def callers(self) -> "List[Caller]":
+        """All who are told of something, each once."""
+        found: "List[Caller]" = []
+        for document in self.documents:
+            found += [one for one in document.waiting + document.openers if one not in found]
+        return found
+
+    def rescue(self, document: Document) -> None:
+        """Keep what was saved of standard input, since nobody will get it on standard output."""
+        from rbridge.client import kept
+
+        if document.draft is None:
+            return
+        try:
+            path = kept.keep(self.states, document.source.real, document.draft.fd)
+        except OSError as error:
+            self.tell(document, "cannot keep what was saved: {}".format((error.strerror or "").lower()))
+        else:
+            self.tell(document, "what was saved is in {}".format(path))
+
+
+def forget(document: Document, caller: Caller) -> None:
+    """*caller* is told nothing more of *document*."""
+    document.openers = [one for one in document.openers if one is not caller]
+    document.waiting = [one for one in document.waiting if one is not caller]
+    if document.asked is caller:
+        document.asked = None
+
+
+def inode(document: Document) -> "Optional[Tuple[int, int]]":
+    """Device and inode of the file as it was last known, None if there was none."""
+    from rbridge.client.stamp import Stamp
+
+    base = document.target.base if document.target is not None else None
+    if isinstance(base, Stamp) and base.inode:
+        return (base.device, base.inode)
+    if document.before is not None and document.target is None:
+        return (document.before.st_dev, document.before.st_ino)
+    return None
+
+
+def is_unsaved(document: Document) -> bool:
+    """Whether what the user wrote last may not be on the disk."""
+    busy = document.worker is not None and document.worker.busy
+    coming = busy or document.arriving > 0
+    return bool(document.failure) or coming or document.shown in ("dirty", "saving", "conflict")
+
+
+def state(document: Document) -> str:
+    """The word for a row of ``rbridge status``."""
+    if document.state == SENT:
+        return "opening"
+    if document.shown in ("conflict", "saving", "dirty"):
+        return document.shown
+    if document.failure:
+        return "unsaved"
+    return "clean"

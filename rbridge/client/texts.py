@@ -1,0 +1,194 @@
+"""What the daemon of a session is told of the files: their texts, and what became of them on the host."""
+
+from rbridge.client import content
+from rbridge.client.delivery import OPEN, SENT, SMALL, note, opening, read_small
+from rbridge.client.joins import words
+from rbridge.errors import NotListening, RbridgeError, clean
+from rbridge.wire import codec
+from rbridge.wire.records import End, Record
+
+MYPY = False
+if MYPY:
+    from typing import Any, Dict, Optional
+
+    from rbridge.client.channel import Channel
+    from rbridge.client.delivery import Document
+    from rbridge.client.session import Session
+
+
+class Texts:
+    """Says them for *session*."""
+
+    def __init__(self, session: "Session") -> None:
+        self.session = session
+
+    def open(self, document: "Document") -> None:
+        """Say ``open`` with the text: a small one when there is room for it, a large one on its own."""
+        if document in self.session.unsaid:
+            self.session.unsaid.remove(document)
+        main = self.session.main
+        assert main is not None
+        self.session.resident.reopen(document)
+        source = document.source
+        if document.state != SENT:
+            return
+        options, new = self.session.resident.request(document)
+        headers = opening(source, options, main.peer)
+        if new:
+            headers["new"] = "yes"
+        if source.fd >= 0 and source.size > SMALL:
+            self.session.joins.open(document, options, headers, lambda error: self.not_sent(document, error))
+            return
+        document.peer = main.peer
+        wire = main.peer.wire
+
+        def made() -> bytes:
+            if document.state != SENT:
+                return b""
+            try:
+                data = read_small(source, document) if source.fd >= 0 else b""
+                head = wire.send(Record("open", headers, len(data)))
+            except RbridgeError as error:
+                self.unreadable(document, error)
+                return b""
+            document.size = len(data)
+            wire.body_sent(len(data))
+            note(source, document, data)
+            return head + data + wire.send(End())
+
+        main.later(made)
+
+    def unreadable(self, document: "Document", error: RbridgeError) -> None:
+        """It cannot be sent; said when the loop has time, since something is being written now."""
+        self.session.loop.soon(lambda: self.session.resident.failed(document, error))
+
+    def not_sent(self, document: "Document", error: BaseException) -> None:
+        """A large file could not be sent over a connection of its own."""
+        if document.state == SENT and self.session.main is None and self.session.identity:
+            self.session.unsaid.append(document)  # when the daemon is there again
+        elif document.state == SENT:
+            what = "{}: not opened: {}".format(document.source.shown, words(error))
+            self.session.resident.failed(
+                document, error if isinstance(error, RbridgeError) else NotListening(what)
+            )
+
+    def resume(self, document: "Document", selection: str = "", show: bool = False) -> None:
+        """Say what *document*'s file holds now. *show*: have the user see it again, at *selection*."""
+
+        def said(found: "Any", error: "Optional[BaseException]") -> None:
+            if error is not None:
+                found = content.Found(reason="failed", message=words(error))
+            headers = {"token": document.source.token}
+            if found.reason in ("", "gone"):
+                headers.update(found.headers())
+            else:  # it cannot be told: a save finds out
+                self.session.resident.log(found.message)
+                headers.update(known(document))
+            if document.serial:
+                headers["save"] = str(document.serial)
+            if show:
+                headers["re-activate"] = "yes"
+                if selection:
+                    headers["selection"] = selection
+            if document.state in (SENT, OPEN):
+                self.found(document, found)
+                self.session.say(Record("resume", headers))
+
+        self.session.resident.look(document, False, said)
+
+    def fetch(self, channel: "Channel", document: "Document") -> None:
+        """Say what is in the file."""
+
+        def sent(found: "Any", error: "Optional[BaseException]") -> None:
+            if error is not None:
+                found = content.Found(reason="failed", message=words(error))
+            self.changed(channel, document, found, {"fetched": "yes"})
+
+        self.session.resident.look(document, True, sent)
+
+    def tell(self, document: "Document", headers: "Dict[str, str]") -> None:
+        """Say a change that is too large to be held, as the file is now; *headers* say what kind it is."""
+
+        def sent(found: "Any", error: "Optional[BaseException]") -> None:
+            if error is None:
+                self.changed(None, document, found, headers)
+
+        self.session.resident.look(document, True, sent)
+
+    def changed(
+        self,
+        channel: "Optional[Channel]",
+        document: "Document",
+        found: content.Found,
+        beside: "Dict[str, str]",
+    ) -> None:
+        """Say *found* as ``changed``, or ``gone``. It is the base of what is edited from here on."""
+        token = document.source.token
+        self.found(document, found)
+        if found.reason:
+            self.gone(document, found.reason, found.message, channel)
+            return
+        headers = dict(beside, token=token, sha256=found.sha256, size=str(found.size))
+        if found.stamp is not None and document.target is not None and not document.source.read_only:
+            document.target.base = found.stamp
+        if found.size > SMALL:
+            self.session.joins.text(document, found, headers, lambda error: self.not_fetched(document, error))
+            return
+        try:
+            data = content.read(found)
+        except (OSError, RbridgeError) as error:
+            self.gone(document, "failed", "{} cannot be read: {}".format(document.source.shown, words(error)))
+            return
+        finally:
+            found.close()
+        body = content.packed(data)
+        if body is not None:
+            headers["encoding"] = "zlib"
+        self.say("changed", headers, data if body is None else body, channel)
+
+    def not_fetched(self, document: "Document", error: BaseException) -> None:
+        """A large text could not be sent over a connection of its own."""
+        message = "{} could not be sent: {}".format(document.source.shown, words(error))
+        self.session.resident.log(message)
+        self.gone(document, "failed", message)
+
+    def found(self, document: "Document", found: content.Found) -> None:
+        """The laptop is told of it, so the watch need not."""
+        if self.session.news is not None:
+            self.session.news.found(document, found)
+
+    def gone(
+        self, document: "Document", reason: str, message: str, channel: "Optional[Channel]" = None
+    ) -> None:
+        """Say that there is no text any more."""
+        headers = {"token": document.source.token, "reason": reason, "message": codec.quote(clean(message))}
+        self.session.say(Record("gone", headers), channel)
+
+    def say(
+        self, command: str, headers: "Dict[str, str]", body: bytes, channel: "Optional[Channel]" = None
+    ) -> bool:
+        """Say a record with a *body*, as ``Session.say`` says one without."""
+        to = channel if channel is not None and not channel.closed else self.session.main
+        if to is None or not self.session.ready:
+            return False
+        wire = to.peer.wire
+
+        def made() -> bytes:
+            head = wire.send(Record(command, headers, len(body)))
+            wire.body_sent(len(body))
+            return head + body + wire.send(End())
+
+        to.later(made)
+        return True
+
+
+def known(document: "Document") -> "Dict[str, str]":
+    """The headers for the content that the laptop was last told of."""
+    from rbridge.client.stamp import Stamp
+
+    base = document.target.base if document.target is not None else None
+    if isinstance(base, Stamp):
+        return {"size": str(base.size), "sha256": base.sha256}
+    if document.sha256:
+        return {"size": str(document.size), "sha256": document.sha256}
+    return {"absent": "yes"} if base is None else {"size": "0", "sha256": "0" * 64}

@@ -1,0 +1,116 @@
+"""Watching the open files: one look at a time, at most 20 a second, and none in the loop's own thread that
+may block.
+
+A stat of a local file is done at once; everything else, and whatever a change takes, in a thread that is
+started for it: a file server that hangs holds up the watch and nothing else.
+"""
+
+from rbridge.client.rota import Rota
+
+MYPY = False
+if MYPY:
+    from typing import Callable, Dict, Optional, Union
+
+    from rbridge.client.delivery import Document
+    from rbridge.client.follow import Followed, Growth
+    from rbridge.client.loop import Loop, Timer
+    from rbridge.client.watched import Change, Watched
+
+    News = Union[Change, Growth]
+
+
+class Watch:
+    """Looks at files in turn and tells *tell* of each document's news, in the loop's thread.
+
+    While it is paused nobody is looked at: nobody could be told.
+    """
+
+    def __init__(self, loop: "Loop", tell: "Callable[[Document, News], None]") -> None:
+        self._loop = loop
+        self._tell = tell
+        self._rota = Rota()
+        self._files: "Dict[Document, Union[Watched, Followed]]" = {}
+        self._timer: "Optional[Timer]" = None
+        self._looking: "Optional[Document]" = None
+        self._paused = False
+
+    def add(self, document: "Document", file: "Union[Watched, Followed]") -> None:
+        """Watch *file* for *document*."""
+        self._files[document] = file
+        self._rota.add(document, self._loop.clock(), file.steady)
+        self._plan()
+
+    def remove(self, document: "Document") -> None:
+        """Watch it no longer; what a look under way finds is dropped."""
+        self._files.pop(document, None)
+        self._rota.remove(document)
+        self._plan()
+
+    def focus(self, document: "Document") -> None:
+        """The user turned to it."""
+        self._rota.focus(document, self._loop.clock())
+        self._plan()
+
+    def saved(self, document: "Document", file: "Watched") -> None:
+        """Its content is new by a save of ours: *file* starts from there, whatever a look under way finds."""
+        if document in self._files:
+            self._files[document] = file
+            self.focus(document)
+
+    def pause(self, paused: bool) -> None:
+        """Stop looking, or go on."""
+        self._paused = paused
+        self._plan()
+
+    def file(self, document: "Document") -> "Optional[Union[Watched, Followed]]":
+        """What is known of *document*'s file."""
+        return self._files.get(document)
+
+    def _plan(self) -> None:
+        """Have the next look happen in time."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._paused or self._looking is not None:
+            return
+        now = self._loop.clock()
+        turn = self._rota.next(now)
+        if turn is not None:
+            self._timer = self._loop.at(max(0.0, turn[0] - now), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._loop.clock()
+        turn = self._rota.next(now)
+        if turn is None or turn[0] > now:
+            self._plan()
+            return
+        document = turn[1]
+        file = self._files[document]
+        if file.quiet():
+            self._rota.looked(document, now)
+            self._plan()
+            return
+        from threading import Thread
+
+        self._looking = document
+        Thread(target=self._work, args=(document, file, now), daemon=True).start()
+
+    def _work(self, document: "Document", file: "Union[Watched, Followed]", now: float) -> None:
+        """The look itself, in a thread of its own."""
+        news: "Optional[News]" = None
+        try:
+            news = file.look(now)
+        finally:
+            self._loop.soon(lambda: self._looked(document, file, news))
+
+    def _looked(self, document: "Document", file: "Union[Watched, Followed]", news: "Optional[News]") -> None:
+        now = self._loop.clock()
+        self._looking = None
+        self._rota.looked(document, now)
+        if self._files.get(document) is file:
+            if news is not None or file.missing:
+                self._rota.soon(document, now)
+            if news is not None:
+                self._tell(document, news)
+        self._plan()

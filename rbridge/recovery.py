@@ -1,0 +1,200 @@
+"""``rbridge recover``: texts on this laptop that their host never acknowledged.
+
+All but ``send`` works on the spool itself, whether a daemon runs or not.
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from typing import BinaryIO
+
+import trio
+
+from rbridge.errors import CannotCreate, Denied, NoInput, RbridgeError, TryAgain, UsageError, clean
+from rbridge.server import control
+from rbridge.server.spool import Entry, Spool
+from rbridge.shortids import named, shortened
+from rbridge.standing import age, kept, rows
+
+Say = Callable[[str], None]
+Confirm = Callable[[str], bool]
+
+CHUNK = 1 << 20
+
+WHY = {
+    "replaced": "the host's text was chosen",
+    "daemon died": "rbridge was killed before it was delivered",
+    "kept": "not delivered yet",
+    "lost": "the connection was lost",
+    "refused": "the host refused it",
+    "uncertain": "the host did not answer",
+    "conflict": "the host's file changed too",
+}
+
+
+class Refused(RbridgeError):
+    """What the daemon said, with its own exit code."""
+
+    def __init__(self, message: str, hint: str, exit_code: int) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
+
+
+def list_(say: Say, tell: Say) -> int:
+    """Show all that is kept, a line each."""
+    entries = kept()
+    short = shortened(entry.about.id for entry in entries)
+    open_now = {row.id for row in rows()[0] if row.open} if entries else set()
+    lines = [
+        (
+            short[entry.about.id],
+            age(entry.about.time),
+            f"{entry.about.size:,} bytes",
+            clean(f"{entry.about.host}:{entry.about.path or entry.about.name}"),
+            WHY.get(entry.about.why, clean(entry.about.why)) + (", open" * (entry.about.id in open_now)),
+        )
+        for entry in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = zip(line, widths, strict=True)
+        say(
+            "  ".join(
+                f"{w:>{n}}" if at in (1, 2) else f"{w:<{n}}" for at, (w, n) in enumerate(cells)
+            ).rstrip()
+        )
+    if not entries:
+        tell("nothing is kept: every save was acknowledged")
+    return 0
+
+
+def find(word: str) -> Entry:
+    """The kept text whose id *word* is, or begins. Raises NoInput and UsageError."""
+    entries = kept()
+    ids = named([entry.about.id for entry in entries], word)
+    found = [entry for entry in entries if entry.about.id in ids]
+    if not found:
+        raise NoInput(f"nothing is kept under {clean(word)}", "rbridge recover lists what is")
+    if len(found) > 1:
+        short = shortened(entry.about.id for entry in found)
+        which = ", ".join(f"{short[one.about.id]} {one.about.host}:{one.about.path}" for one in found)
+        raise UsageError(clean(f"{word} may be any of: {which}"), "give more of the id")
+    return found[0]
+
+
+def show(word: str, out: Screen | BinaryIO) -> int:
+    """Write all of the text to *out*."""
+    for piece in _pieces(find(word)):
+        out.write(piece)
+    return 0
+
+
+def save(word: str, file: str, force: bool, tell: Say) -> int:
+    """Write a copy to *file*, by default one in this directory with the name that it had on the host; 0600.
+
+    What exists is overwritten with *force* only, and then by a rename: a failure leaves it as it was.
+    """
+    entry = find(word)
+    about = entry.about
+    name = about.text.removeprefix("text-")
+    target = os.path.join(file, name) if file and os.path.isdir(file) else file or name
+    try:
+        if force:
+            part = f"{target}.{os.getpid()}.part"
+            _write(entry, part)
+            os.replace(part, target)
+        else:
+            _write(entry, target)
+    except FileExistsError:
+        raise CannotCreate(
+            clean(f"{target} exists, and is as it was"), "name another FILE, or say --force"
+        ) from None
+    except OSError as error:
+        kind = Denied if error.errno in (errno.EACCES, errno.EPERM) else CannotCreate
+        raise kind(clean(f"cannot write {target}: {error.strerror}; the text is still kept")) from None
+    tell(clean(f"{target}: {about.size:,} bytes of {about.host}:{about.path}; the text is still kept too"))
+    return 0
+
+
+def _write(entry: Entry, target: str) -> None:
+    """Write the text to the new file *target*; there is none after a failure."""
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open(fd, "wb") as stream:
+            stream.writelines(_pieces(entry))
+            stream.flush()
+            os.fsync(fd)
+    except BaseException:
+        os.unlink(target)
+        raise
+
+
+def drop(words: Sequence[str], confirm: Confirm, tell: Say) -> int:
+    """Erase kept texts, after asking for each."""
+    entries = [find(word) for word in words]
+    open_now = {row.id for row in rows()[0] if row.open}
+    code = 0
+    for entry in entries:
+        about = entry.about
+        where = clean(f"{about.host}:{about.path or about.name}")
+        note = ", which is open and may still be delivered" if about.id in open_now else ""
+        if not confirm(f"Erase the text of {where}, {about.size:,} bytes, kept for {age(about.time)}{note}?"):
+            tell(f"{where}: still kept")
+            code = TryAgain.exit_code
+            continue
+        Spool(str(entry.file.parent.parent), 0).drop(about.id)
+        tell(f"{where}: erased")
+    return code
+
+
+def send(word: str, confirm: Confirm, tell: Say) -> int:
+    """Have the daemon deliver a kept text; asks where the host did not prove that it is the one.
+
+    Raises NotListening without a daemon, and TryAgain where the file is not open there or was changed.
+    """
+    about = find(word).about
+    request = {"do": "recover-send", "id": about.id}
+    answer = trio.run(control.ask, request, control.WORK)
+    if "ask" in answer:
+        if not confirm(clean(str(answer["ask"]))):
+            raise Denied(f"{about.name} was not sent", "the text is still kept")
+        answer = trio.run(control.ask, {**request, "sure": True}, control.WORK)
+    if not answer["ok"]:
+        code = int(answer.get("code") or RbridgeError.exit_code)
+        raise Refused(clean(str(answer.get("error"))), clean(str(answer.get("hint") or "")), code)
+    tell(clean(str(answer["said"])))
+    return 0
+
+
+class Screen:
+    """Writes a host's text to a terminal: what would be an order to the terminal is shown instead."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data: bytes) -> None:
+        shown = self._decoder.decode(data)
+        lines = ("\t".join(map(clean, line.split("\t"))) for line in shown.split("\n"))
+        self._out.write("\n".join(lines).encode())
+
+
+def _pieces(entry: Entry) -> Iterator[bytes]:
+    """The text, piece by piece. Raises TryAgain when it cannot be read, or is another one by now."""
+    try:
+        fd = entry.open()
+    except FileNotFoundError:
+        raise TryAgain("the text was delivered just now", "rbridge recover lists what is kept") from None
+    except OSError as error:
+        raise TryAgain(f"cannot read the kept text: {error.strerror}") from error
+    digest = sha256()
+    with open(fd, "rb") as file:
+        while data := file.read(CHUNK):
+            digest.update(data)
+            yield data
+    if digest.hexdigest() != entry.about.sha256:
+        raise TryAgain("the kept text is not what was kept", f"look at {entry.file.parent}")

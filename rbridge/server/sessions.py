@@ -1,0 +1,82 @@
+"""All sessions of a daemon, by the secrets of their clients."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from hashlib import sha256
+
+from rbridge.errors import TryAgain
+from rbridge.server.documents import Documents
+from rbridge.server.log import logger
+from rbridge.server.session import Session
+
+
+class Sessions:
+    """Link sessions; a detached one is forgotten when nothing is left of it.
+
+    At most *limit* of them are detached. None with a text is ever given up for another: when there is no
+    room, new ones are refused.
+    """
+
+    def __init__(self, documents: Documents, limit: int) -> None:
+        self._documents = documents
+        self._limit = limit
+        self._known: dict[bytes, Session] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._known.values()))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(self, secret: str) -> Session | None:
+        """The session of who knows *secret*; takes the same time whether it almost does or not at all."""
+        found = self._known.get(_key(secret))
+        return found if found is not None and hmac.compare_digest(found.secret, secret) else None
+
+    def make(self, secret: str, host: str = "", identity: str = "") -> Session:
+        """A new session, detached until it is attached. Raises TryAgain when too many wait for hosts."""
+        if len([one for one in self if one.peer is None]) >= self._limit and not self._make_room():
+            raise TryAgain(f"{self._limit} sessions wait on the laptop for their hosts")
+        session = Session(self._documents, secret, host, identity, self.settle)
+        self._known[_key(secret)] = session
+        return session
+
+    def adopt(self, secret: str, host: str, identity: str) -> Session:
+        """The session of documents that a killed daemon left; a plain client's cannot be come back to."""
+        if not secret:
+            return Session(self._documents, "", host)
+        found = self.find(secret)
+        if found is None:
+            found = Session(self._documents, secret, host, identity, self.settle)
+            self._known[_key(secret)] = found
+        return found
+
+    def plain(self) -> Session:
+        """A session that nobody can come back to."""
+        return Session(self._documents)
+
+    def settle(self, session: Session) -> None:
+        """Forget *session* if nothing is left of it."""
+        if session.idle and self._known.get(_key(session.secret)) is session:
+            del self._known[_key(session.secret)]
+
+    def keep(self, session: Session) -> None:
+        """*session* is about to be attached: know it, also where it was just forgotten."""
+        self._known.setdefault(_key(session.secret), session)
+
+    def _make_room(self) -> bool:
+        """Forget the session that lost its client first, among those that have no document."""
+        empty = [one for one in self if one.peer is None and not len(one)]
+        if not empty:
+            return False
+        oldest = min(empty, key=lambda one: one.since)
+        logger.info("%s: forgotten, since too many sessions wait for their hosts", oldest.label)
+        del self._known[_key(oldest.secret)]
+        return True
+
+
+def _key(secret: str) -> bytes:
+    """What stands for *secret* where time could tell how much of it a guess got right."""
+    return sha256(secret.encode()).digest()

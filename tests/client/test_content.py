@@ -1,0 +1,117 @@
+"""What a file holds now, and how its text is packed."""
+
+from __future__ import annotations
+
+import os
+import zlib
+
+import pytest
+
+from rbridge.client import content, incoming, stamp
+from rbridge.client.delivery import Document
+from rbridge.errors import NoInput
+from tests.client.laptop import sha
+
+
+@pytest.fixture
+def document(home, check):
+    def make(*words: str) -> Document:
+        return Document(check(*words), None)  # type: ignore[arg-type]
+
+    return make
+
+
+def test_size_and_hash_of_what_is_there(home, document):
+    path = home.file("a", "text")
+    found = content.find(document("a"))
+    assert (found.size, found.sha256, found.reason, found.fd) == (4, sha(b"text"), "", -1)
+    assert found.headers() == {"size": "4", "sha256": sha(b"text")}
+    assert found.stamp.inode == path.stat().st_ino
+
+
+def test_what_is_not_there_is_absent(home, document):
+    one = document("new")
+    found = content.find(one)
+    assert (found.reason, found.message) == ("gone", "new was deleted or renamed")
+    assert found.headers() == {"absent": "yes"}
+    assert not content.is_large(one, 1)
+
+
+def test_what_is_no_file_is_no_text(home, document):
+    path = home.file("a", "text")
+    one = document("a")
+    path.unlink()
+    path.mkdir()
+    assert content.find(one, keep=True).reason == "failed"
+
+
+def test_it_can_stay_open(home, document):
+    home.file("a", "text")
+    found = content.find(document("a"), keep=True)
+    assert content.read(found) == b"text"
+    found.close()
+    found.close()
+    assert found.fd == -1
+
+
+def test_what_changed_since_it_was_hashed_is_not_read(home, document):
+    path = home.file("a", "text")
+    found = content.find(document("a"), keep=True)
+    path.write_bytes(b"more text")
+    with pytest.raises(NoInput):
+        content.read(found)
+    found.close()
+
+
+def test_what_has_not_changed_is_not_read_again(home, document, monkeypatch):
+    path = home.file("a", "text")
+    os.utime(path, (1, 1))
+    one = document("a")
+    one.before = os.fstat(one.source.fd)
+    incoming.take_base(one)
+    st = path.stat()
+    one.target.base = stamp.of(st, 4, "f" * 64, stamp.now_ns() + 10**10)
+    assert content.find(one).sha256 == "f" * 64
+    path.write_bytes(b"another")
+    assert content.find(one).sha256 == sha(b"another")
+
+
+def test_large_is_what_takes_long(home, document):
+    home.file("a", b"x" * 100)
+    one = document("a")
+    assert content.is_large(one, 99)
+    assert not content.is_large(one, 100)
+
+
+def test_standard_input_is_its_last_draft(home, document, monkeypatch):
+    home.file("a", "typed")
+    one = document("a")
+    one.source.stdin = True
+    assert content.find(one).sha256 == sha(b"typed")
+    found = content.find(one, keep=True)
+    assert found.fd not in (-1, one.source.fd)
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "pays"),
+    [(b"line\n" * 1000, True), (os.urandom(5000), False), (b"short", False), (b"", False)],
+)
+def test_a_sample_tells_whether_compressing_pays(home, text, pays):
+    path = home.file("a", text)
+    packed = content.packed(text)
+    assert (packed is not None) == pays
+    with open(path, "rb") as file:
+        assert content.pays(file.fileno(), 0, len(text)) == pays
+    if packed is not None:
+        assert zlib.decompress(packed) == text
+
+
+def test_a_file_is_packed_into_one_without_a_name(home):
+    path = home.file("a", b"0123456789" * 300_000)
+    with open(path, "rb") as file:
+        made = content.pack(file.fileno(), 10, 2_999_990)
+        assert zlib.decompress(os.pread(made, 1 << 20, 0)) == b"0123456789" * 299_999
+        os.close(made)
+        with pytest.raises(NoInput):
+            content.pack(file.fileno(), 10, 3_000_000)

@@ -1,0 +1,87 @@
+"""Whether a file that was handed over is the one that is seen here."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from rbridge.client.handed import differs, source
+from rbridge.client.intercom import Message
+from rbridge.errors import RemoteProtocolError
+
+
+@pytest.fixture
+def message(here):
+    """``message(path, file)``: *file* (or nothing) handed over as what is at *path*."""
+    made = []
+
+    def make(path: object, file: object = None, **headers: str) -> Message:
+        made.append(Message("file", {"path": "shown", "real": str(path), **headers}))
+        if file is not None:
+            made[-1].descriptors.append(os.open(str(file), os.O_RDONLY))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def identified(path: object) -> str:
+    found = os.stat(str(path))
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def test_the_same_file_by_any_name_is_the_same(here, message):
+    path = here.file("a", "x")
+    (here.path / "link").symlink_to("a")
+    os.link(path, here.path / "hard")
+    for name in ("a", "link", "hard"):
+        assert differs(message(here.path / name, path)) == ""
+
+
+def test_another_file_with_the_same_text_is_another(here, message):
+    one, other = here.file("a", "x"), here.file("b", "x")
+    assert "another file" in differs(message(one, other))
+
+
+def test_what_is_no_regular_file_is_refused(here, message):
+    assert "no regular file" in differs(message(here.path, here.path))
+
+
+def test_a_relative_path_is_refused(here, message):
+    path = here.file("a", "x")
+    assert "another file" in differs(message("a", path))
+
+
+def test_an_absent_file_has_to_be_absent_in_the_same_directory(here, message):
+    new = here.path / "new"
+    assert differs(message(new, directory=identified(here.path))) == ""
+    assert "something else" in differs(message(new, directory=identified(here.root)))
+    assert "something else" in differs(message(new))
+    here.file("new")
+    assert "something else" in differs(message(new, directory=identified(here.path)))
+    assert "no such file" in differs(message("/none/new", directory=identified(here.path)))
+
+
+def test_standard_input_needs_no_path(here, message):
+    assert differs(message("/dev/stdin-1.txt", here.file("a"), stdin="yes")) == ""
+
+
+def test_control_characters_do_not_come_through(here, message):
+    one = message(here.path / "a", here.path)
+    one.headers["path"] = "a\x1b[31m"
+    assert "\x1b" not in differs(one)
+
+
+def test_a_number_that_is_none_is_nonsense(here, message):
+    with pytest.raises(RemoteProtocolError):
+        source(message(here.path / "a", here.file("a"), size="many"))
+
+
+def test_the_source_takes_the_descriptor(here, message):
+    one = message(here.path / "a", here.file("a"), mode="420", line="3")
+    made = source(one)
+    assert (made.mode, made.line, made.fd >= 0) == (420, 3, True)
+    assert one.descriptors == []
+    made.close()

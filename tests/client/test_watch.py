@@ -1,0 +1,144 @@
+"""The watch in its loop: one look at a time, news in the loop's thread, none while paused."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from rbridge.client.loop import Loop
+from rbridge.client.watch import Watch
+from tests.harness.wait import until
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class File:
+    """A file whose looks are counted; *news* is what the next one tells."""
+
+    missing = 0
+    steady = False
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.still = False
+        self.news: object = None
+        self.hold: threading.Event | None = None
+        self.thread: threading.Thread | None = None
+
+    def quiet(self) -> bool:
+        return self.still
+
+    def look(self, now: float | None = None) -> object:
+        self.thread = threading.current_thread()
+        if self.hold is not None:
+            assert self.hold.wait(20)
+        self.looks += 1
+        news, self.news = self.news, None
+        return news
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.loop = Loop(self.clock)
+        self.told: list[tuple[Any, Any]] = []
+        self.watch = Watch(self.loop, lambda document, news: self.told.append((document, news)))
+
+    def turn(self, seconds: float = 0.0) -> None:
+        self.clock.now += seconds
+        self.loop.turn(0.0)
+
+    def looks(self, file: File, count: int) -> None:
+        """Let the look under way come to its end."""
+
+        def done() -> bool:
+            self.loop.turn(0.0)
+            return file.looks == count and self.watch._looking is None
+
+        until(done, what="the look is over")
+
+
+@pytest.fixture
+def stage() -> Any:
+    made = Stage()
+    yield made
+    made.loop.close()
+
+
+class Document:
+    pass
+
+
+def test_a_file_is_looked_at_in_another_thread_and_its_news_told_in_ours(stage: Stage) -> None:
+    one, file = Document(), File()
+    file.news = "news"
+    stage.watch.add(one, file)  # type: ignore[arg-type]
+    stage.turn(1.9)
+    assert file.looks == 0
+    stage.turn(0.2)
+    stage.looks(file, 1)
+    assert stage.told == [(one, "news")]
+    assert file.thread is not threading.current_thread()
+
+
+def test_a_quiet_file_starts_no_thread(stage: Stage) -> None:
+    one, file = Document(), File()
+    file.still = True
+    stage.watch.add(one, file)  # type: ignore[arg-type]
+    for _ in range(10):
+        stage.turn(2.0)
+    assert file.looks == 0
+    assert file.thread is None
+
+
+def test_a_look_that_hangs_holds_up_no_more_than_the_watch(stage: Stage) -> None:
+    one, file = Document(), File()
+    file.hold = threading.Event()
+    stage.watch.add(one, file)  # type: ignore[arg-type]
+    stage.turn(2.1)
+    for _ in range(5):
+        stage.turn(2.0)  # the loop goes on
+    file.hold.set()
+    stage.looks(file, 1)
+
+
+def test_what_a_look_finds_of_a_closed_document_is_dropped(stage: Stage) -> None:
+    one, file = Document(), File()
+    file.hold, file.news = threading.Event(), "late"
+    stage.watch.add(one, file)  # type: ignore[arg-type]
+    stage.turn(2.1)
+    stage.watch.remove(one)  # type: ignore[arg-type]
+    file.hold.set()
+    stage.looks(file, 1)
+    assert stage.told == []
+
+
+def test_what_a_look_finds_of_a_file_that_was_saved_meanwhile_is_dropped(stage: Stage) -> None:
+    one, file, new = Document(), File(), File()
+    file.hold, file.news = threading.Event(), "the save, seen as a change"
+    stage.watch.add(one, file)  # type: ignore[arg-type]
+    stage.turn(2.1)
+    stage.watch.saved(one, new)  # type: ignore[arg-type]
+    file.hold.set()
+    stage.looks(file, 1)
+    assert stage.told == []
+    stage.turn(2.1)
+    stage.looks(new, 1)
+
+
+def test_nobody_looks_while_it_is_paused(stage: Stage) -> None:
+    one, file = Document(), File()
+    stage.watch.add(one, file)  # type: ignore[arg-type]
+    stage.watch.pause(True)
+    stage.turn(60.0)
+    stage.turn(0.0)
+    assert file.looks == 0
+    stage.watch.pause(False)
+    stage.turn(0.1)
+    stage.looks(file, 1)
