@@ -97,7 +97,7 @@ def test_on_the_laptop_a_full_home_directory_stops_neither_the_daemon_nor_a_save
         assert ended(process) == (0, [])
         daemon.stop()
     said = [line for line in daemon.err.splitlines() if "files open in" not in line]
-    assert len(said) == 2
+    assert len(said) == 3, said
     assert all("No space left on device" in line and line.startswith("rbridge: ") for line in said)
     assert file.read_bytes() == b"new\n"
 

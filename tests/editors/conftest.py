@@ -32,7 +32,7 @@ async def edited(adapter: Adapter, text: Text, desk: FakeDesk) -> AsyncIterator[
             returned.set()
 
         with trio.fail_after(DEADLINE):
-            await nursery.start(edit)
+            desk.pane = await nursery.start(edit)
         yield returned
         nursery.cancel_scope.cancel()
 

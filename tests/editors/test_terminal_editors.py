@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+import trio
 
 from tests.adapters.desk import FakeDesk, make_text
 from tests.editors.conftest import Bench
@@ -107,6 +108,42 @@ async def test_no_copy_of_the_text_is_left_whatever_the_settings_say(bench: Benc
     assert [found for path in ours if path.is_file() for found in [path.name] if marker in _read(path)] == []
     assert list(bench.files.iterdir()) == [bench.files / text.id]
     assert [bench.home.path.joinpath(name).read_text() for name in settings] == list(settings.values())
+
+
+CHANGED = TEXT.replace(b"line 1 of", b"line 1 by the host of")
+RELOADING = [one for one in EDITORS if one.spec in ("vim", "emacs -nw")]  # the others ask the user
+
+
+@pytest.mark.parametrize("editor", RELOADING, ids=lambda one: one.spec)
+async def test_the_hosts_new_text_is_shown_where_nothing_was_changed(bench: Bench, editor: Driven) -> None:
+    desk = FakeDesk()
+    text = make_text(bench.files, TEXT, line=2)
+    (bench.home.path / "new").write_bytes(CHANGED)
+    async with bench.editing(editor.spec, text, desk, "line 1 of") as returned:
+        assert desk.pane is not None
+        assert await desk.pane.replace(bench.home.path / "new")
+        await until_async(lambda: "line 1 by the host of" in bench.tmux.screen(), what="the new text")
+        press(bench.tmux, (*editor.insert, "=NEW", *editor.leave, *editor.save))
+        await desk.until_last(CHANGED.replace(b"line 2 of", b"NEWline 2 of"))
+        press(bench.tmux, editor.close)
+        await bench.over(returned, desk)
+
+
+@pytest.mark.parametrize("editor", EDITORS, ids=lambda one: one.spec)
+async def test_what_the_user_has_typed_is_not_replaced(bench: Bench, editor: Driven) -> None:
+    desk = FakeDesk()
+    text = make_text(bench.files, TEXT, line=2)
+    (bench.home.path / "new").write_bytes(CHANGED)
+    async with bench.editing(editor.spec, text, desk, "line 1 of"):
+        press(bench.tmux, (*editor.insert, "=NEW", *editor.leave))
+        await until_async(lambda: "NEWline 2 of" in bench.tmux.screen(), what=bench.tmux.screen())
+        assert desk.pane is not None
+        await desk.pane.replace(bench.home.path / "new")
+        stays_shown = 2.5  # seconds: more than an editor needs to look at its file
+        with trio.move_on_after(stays_shown):
+            await until_async(lambda: "NEWline 2 of" not in bench.tmux.screen(), 60.0)
+        assert "NEWline 2 of" in bench.tmux.screen()
+        assert desk.saves == []
 
 
 def _read(path: Path) -> str:

@@ -58,6 +58,11 @@ class Daemon:
         return self._out.read_text()
 
     @property
+    def log(self) -> Path:
+        """The file that its standard error goes to."""
+        return self._err
+
+    @property
     def err(self) -> str:
         return self._err.read_text()
 

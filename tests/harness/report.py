@@ -2,7 +2,8 @@
 
 So a run that hangs and is ended still says what had passed, and which test it hung in. Events: ``{"begin":
 TEST}``, ``{"test": TEST, "outcome": "passed" | "failed" | "skipped", "why": TEXT}``, ``{"proof": TEXT}``,
-``{"left_out": COUNT}``. Where tests run side by side, pytest's own process writes what theirs tell it.
+``{"faults": CLASS, "count": COUNT, "lost": COUNT, "of": TEST}``, ``{"left_out": COUNT}``. Where tests run
+side by side, pytest's own process writes what theirs tell it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class Report:
     """The plug-in; conftest registers it when the environment names the file."""
 
     PROOF = "proof"  # the user property of a test that holds what it has to say
+    FAULTS = "faults"  # the same for [class, number, number of those that lost something]
     LEFT_OUT = "left_out"
 
     def __init__(self, path: Path) -> None:
@@ -33,9 +35,12 @@ class Report:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
-            for name, text in report.user_properties:
+            for name, value in report.user_properties:
                 if name == self.PROOF:
-                    self.write(proof=text)
+                    self.write(proof=value)
+                elif name == self.FAULTS:
+                    kind, count, lost = value
+                    self.write(faults=kind, count=count, lost=lost, of=report.nodeid)
         expected = getattr(report, "wasxfail", None)
         if expected is not None and report.skipped:
             self.write(test=report.nodeid, outcome="skipped", why=f"expected to fail: {expected}")

@@ -41,6 +41,8 @@ class Run:
         self.say(f"{word:4}  {result.name:<16} {result.seconds:6.1f} s{tests}{note}")
         for proof in result.proofs:
             self.say(f"      {proof}")
+        if result.faults:
+            self.say(f"      {_faults([result])}")
         if result.output:
             self.say(textwrap.indent(result.output.rstrip(), "    | "))
         return result
@@ -56,6 +58,8 @@ class Run:
         for area, test, why in skips:
             self.say(f"  {area}: {test}: {why}")
         self.say("")
+        if sum(bool(result.faults) for result in self.results) > 1:
+            self.say(_faults(self.results))
         self.say(_sum(self.results))
         return 1 if any(result.failed for result in self.results) else 0
 
@@ -65,6 +69,15 @@ def _sum(results: list[Result]) -> str:
     failed = sum(result.failed for result in results)
     skipped = sum(len(result.skips) for result in results)
     return f"{passed} passed, {failed} failed, {skipped} skipped"
+
+
+def _faults(results: list[Result]) -> str:
+    """``612 faults, lost: 0 (cancellations 80, kills 120, ...)``."""
+    classes = sorted({kind for result in results for kind in result.faults})
+    found = [result.faults[kind] for kind in classes for result in results if kind in result.faults]
+    parts = [f"{kind} {sum(result.faults.get(kind, (0, 0))[0] for result in results):,}" for kind in classes]
+    count, lost = (sum(numbers) for numbers in zip(*found, strict=True))
+    return f"{count:,} faults, lost: {lost} ({', '.join(parts)})"
 
 
 def prepare(run: Run, area: Area) -> Path | None:

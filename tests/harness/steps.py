@@ -34,13 +34,16 @@ LEFT_OUT = (
 
 @dataclass
 class Result:
-    """What became of a step. *skips* holds (test, reason), *proofs* what tests had to say for themselves."""
+    """What became of a step. *skips* holds (test, reason), *proofs* what tests had to say for themselves,
+    *faults* by class how many there were and how many of them lost something.
+    """
 
     name: str
     passed: int = 0
     failed: int = 0
     skips: list[tuple[str, str]] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
+    faults: dict[str, tuple[int, int]] = field(default_factory=dict)
     note: str = ""
     output: str = ""
     seconds: float = 0.0
@@ -133,12 +136,15 @@ def _read(report: Path, result: Result) -> None:
     reasons: dict[str, str] = {}
     running: set[str] = set()
     rank = ("passed", "skipped", "failed")
+    faults: list[tuple[str, int, int, str]] = []
     for line in report.read_text().splitlines():
         event = json.loads(line)
         if "begin" in event:
             running.add(event["begin"])
         elif "proof" in event:
             result.proofs.append(event["proof"])
+        elif "faults" in event:
+            faults.append((event["faults"], event["count"], event["lost"], event["of"]))
         elif "left_out" in event:
             result.note = f"{event['left_out']} more without --quick"
         elif "test" in event:
@@ -149,6 +155,10 @@ def _read(report: Path, result: Result) -> None:
     result.passed = sum(one == "passed" for one in outcomes.values())
     result.failed = sum(one == "failed" for one in outcomes.values())
     result.skips = [(name, reasons[name]) for name, one in outcomes.items() if one == "skipped"]
+    for kind, count, lost, test in faults:
+        before, lost_before = result.faults.get(kind, (0, 0))
+        lost = max(lost, int(outcomes.get(test) != "passed"))
+        result.faults[kind] = (before + count, lost_before + lost)
     if running:
         result.note = "was in: " + ", ".join(sorted(running))
 

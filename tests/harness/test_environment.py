@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.harness.environment import Home, stop
+from tests.harness.environment import Home, _allow_and_retry, stop
 from tests.harness.wait import Never, until
 
 
@@ -44,6 +44,14 @@ def test_close_removes_directories_that_a_test_locked():
     (home.path / "locked").chmod(0o000)
     home.close()
     assert not home.root.exists()
+
+
+def test_directories_that_are_everybodys_keep_their_mode():
+    home = Home()
+    before = os.stat(home.root.parent).st_mode
+    _allow_and_retry(os.rmdir, str(home.root), None)
+    assert os.stat(home.root.parent).st_mode == before
+    home.close()
 
 
 def test_stop_gives_the_exit_code(home):

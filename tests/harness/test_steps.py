@@ -35,6 +35,15 @@ import pytest
 def test_it(how, proof): proof("shown " + how)
 """
 
+FAULTS = """
+def test_a(faults):
+    faults("kills", 1000)
+    faults("kills", 7, lost=3)
+def test_b(faults):
+    faults("cuts", 50)
+    assert 0
+"""
+
 
 @pytest.fixture
 def area(tmp_path, monkeypatch):
@@ -46,7 +55,7 @@ def area(tmp_path, monkeypatch):
         conftest = tmp_path / "conftest.py"
         conftest.write_text(
             "from tests.conftest import (  # noqa: F401\n"
-            "    proof, pytest_addoption, pytest_collection_modifyitems, pytest_configure\n"
+            "    faults, proof, pytest_addoption, pytest_collection_modifyitems, pytest_configure\n"
             ")\n"
         )
         (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = thorough\n")
@@ -109,6 +118,25 @@ def test_an_area_without_tests_says_so(area):
 def test_what_tests_show_is_handed_on(area):
     result = steps.pytest(area("def test_it(proof): proof('600 faults, 0 lost')"), PYTHON)
     assert result.proofs == ["600 faults, 0 lost"]
+
+
+@pytest.mark.parametrize("parallel", BOTH_WAYS)
+def test_faults_are_added_up_by_class(area, two_workers, parallel):
+    result = steps.pytest(area(FAULTS, parallel=parallel), PYTHON)
+    assert result.faults == {"kills": (1007, 3), "cuts": (50, 1)}
+
+
+def test_a_run_says_how_many_faults_there_were_and_how_many_lost_something(capsys):
+    one = run.Run()
+    one.add(Result("unit", passed=3, faults={"cancellations": (70, 0)}))
+    one.add(Result("faults", passed=4, faults={"kills": (1100, 0), "cancellations": (5, 0)}))
+    one.add(Result("lint", passed=1))
+    one.finish()
+    out = capsys.readouterr().out
+    assert "      1,105 faults, lost: 0 (cancellations 5, kills 1,100)\n" in out
+    assert out.endswith(
+        "\n1,175 faults, lost: 0 (cancellations 75, kills 1,100)\n8 passed, 0 failed, 0 skipped\n"
+    )
 
 
 def test_a_command_that_is_missing_fails():

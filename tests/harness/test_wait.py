@@ -32,6 +32,16 @@ def test_other_errors_come_out_at_once():
         until(lambda: 1 // 0)
 
 
+def test_looks_as_often_as_who_takes_the_time_wants(monkeypatch):
+    pauses = []
+    monkeypatch.setattr("tests.harness.wait.time.sleep", pauses.append)
+    assert until(lambda: len(pauses) == 5, every=0.25)
+    assert pauses == [0.25] * 5
+    pauses.clear()
+    assert until(lambda: len(pauses) == 5)
+    assert pauses == sorted(set(pauses))
+
+
 async def test_lets_other_tasks_run_meanwhile(nursery):
     seen = []
 

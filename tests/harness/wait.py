@@ -20,14 +20,17 @@ class Never(AssertionError):
     """The condition did not come to hold before the deadline."""
 
 
-def until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = "") -> T:
+def until(
+    condition: Callable[[], T], deadline: float = DEADLINE, what: str = "", *, every: float | None = None
+) -> T:
     """Return the first true value of *condition*; raise :class:`Never` after *deadline* seconds.
 
+    It looks less and less often, or *every* so many seconds, as who takes the time wants it.
     What *condition* raises as OSError, IndexError, KeyError or AssertionError counts as "not yet" and is
     shown when the time is up.
     """
     end = time.monotonic() + deadline
-    pause = FIRST_LOOK
+    pause = every or FIRST_LOOK
     while True:
         value, doubt = _look(condition)
         if value:
@@ -35,7 +38,7 @@ def until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = ""
         if time.monotonic() >= end:
             raise Never(_complaint(condition, deadline, what, doubt))
         time.sleep(pause)
-        pause = min(pause * 1.5, LAST_LOOK)
+        pause = every or min(pause * 1.5, LAST_LOOK)
 
 
 async def until_async(condition: Callable[[], T], deadline: float = DEADLINE, what: str = "") -> T:
