@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
-from rbridge.client import exchange, saver
+from rbridge.client import exchange, rebuild, saver
+from rbridge.wire import delta
 
 exchange.exchange("/", "/")  # loads ctypes, as a client's second save finds it
 
@@ -16,7 +18,20 @@ def save(path: str, state: str, base: list[Any] | None, text: str) -> dict[str, 
     for start in range(0, len(body), 700_000):
         staging.write(body[start : start + 700_000])
     staging.finish()
-    outcome = saver.save(saver.Target(path, None if base is None else saver.Stamp(*base)), staging)
+    return told(saver.save(saver.Target(path, None if base is None else saver.Stamp(*base)), staging))
+
+
+def save_change(path: str, state: str, base: list[Any], text: str, before: str) -> dict[str, Any]:
+    """The same for a text that comes as its difference to *before*."""
+    new = text.encode("latin-1")
+    body = delta.encode(before.encode("latin-1"), new)
+    assert body is not None
+    target = saver.Target(path, saver.Stamp(*base))
+    digest = hashlib.sha256(new).hexdigest()
+    return told(rebuild.save(target, body, len(new), digest, state, "the laptop keeps your text"))
+
+
+def told(outcome: saver.Outcome) -> dict[str, Any]:
     return {
         "kind": outcome.kind,
         "reason": outcome.reason,
