@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.measure import Series
 
-WIDTHS = (54, 15, 9, 20, 6)
+WIDTHS = (54, 15, 10, 28, 6)
 HEAD = ("what", "measured", "goal", "peer", "")
 
 
@@ -48,6 +48,14 @@ class Table:
         goal = Goal(f">= {least:g} x", least=least)
         rates = [f"{size / series.median / 1e6:.0f} MB/s" for series in (ours, peer)]
         self.row(what, rates[0], goal, f"{peer.name} {rates[1]}", ratio)
+
+    def faster(self, what: str, ours: Series, peer: Series, least: float) -> None:
+        """A time of ours against the peer's, which takes at least *least* times as long: the medians' ratio,
+        since a slow peer ran in fewer rounds.
+        """
+        ratio = peer.median / ours.median
+        shown = f"{peer.name} {milliseconds(peer.median)}"
+        self.row(what, milliseconds(ours.median), Goal(f">= {least:g} x", least=least), shown, ratio)
 
     def value(self, what: str, value: float, unit: str, most: float, peer: str = "") -> None:
         """A number that has a limit of its own."""
