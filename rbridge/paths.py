@@ -87,7 +87,7 @@ def runtime_dir(create: bool = True) -> str:
             return place
         except FileNotFoundError:
             missing = missing or place
-        except (Denied, CannotCreate) as error:
+        except (Denied, CannotCreate, OSError) as error:  # OSError: a home on a file server that is away
             faults.append(str(error))
     if missing:
         return missing
@@ -119,6 +119,19 @@ def config_file() -> str:
     xdg = os.environ.get("XDG_CONFIG_HOME", "")
     base = xdg if xdg.startswith("/") else os.path.join(home(), ".config")
     return os.path.join(base, "rbridge", "config.toml")
+
+
+def encodable(word: str) -> str:
+    """*word* as a string that os takes for a path, where its encoding has not all of the characters.
+
+    So it may be with what another process names: Python 3.6 takes LANG=C for ASCII. QUIRK: PyPy 3.9 decodes
+    the command line as UTF-8 even where its file system encoding is ASCII.
+    """
+    try:
+        os.fsencode(word)
+    except UnicodeEncodeError:
+        return os.fsdecode(word.encode("utf-8", "surrogateescape"))
+    return word
 
 
 def owner(path: str) -> "Optional[int]":

@@ -82,7 +82,14 @@ def tighten(path: str, uids: "Optional[Tuple[int, ...]]" = None) -> None:
 
 
 def _make_parents(path: str) -> None:
-    try:
-        os.makedirs(path, 0o700, exist_ok=True)
-    except OSError as error:
-        raise CannotCreate("cannot create {}: {}".format(path, error.strerror)) from None
+    missing = []
+    while not os.path.isdir(path) and path != os.path.dirname(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for each in reversed(missing):  # os.makedirs gives all but the last what the umask allows
+        try:
+            os.mkdir(each, 0o700)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise CannotCreate("cannot create {}: {}".format(each, error.strerror)) from None

@@ -146,7 +146,13 @@ def drop(words: Sequence[str], confirm: Confirm, tell: Say) -> int:
             tell(f"{where}: still kept")
             code = TryAgain.exit_code
             continue
-        Spool(str(entry.file.parent.parent), 0).drop(about.id)
+        spool = Spool(str(entry.file.parent.parent), 0)
+        now = spool.get(about.id)
+        if now is not None and now.about.sha256 != about.sha256:
+            tell(f"{where}: a newer text has taken its place, and is kept")
+            code = TryAgain.exit_code
+            continue
+        spool.drop(about.id)
         tell(f"{where}: erased")
     return code
 

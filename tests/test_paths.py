@@ -125,3 +125,14 @@ def test_root_does_not_write_into_a_users_home(place, monkeypatch):
     if owned == 0:
         os.chown(place, FOREIGN, FOREIGN)
         assert paths.home() == "/root-home"
+
+
+def test_a_candidate_that_cannot_be_looked_at_is_skipped_like_an_unsafe_one(place, monkeypatch):
+    (place / "file").write_text("")
+    (place / "safe").mkdir(mode=0o700)
+    candidates = [str(place / "file/x"), str(place / "safe")]
+    monkeypatch.setattr(paths, "runtime_candidates", lambda: candidates)
+    assert paths.runtime_dir(create=False) == str(place / "safe")
+    candidates.pop()
+    with pytest.raises(Denied, match="Not a directory: '.*file/x'"):
+        paths.runtime_dir(create=False)

@@ -67,3 +67,12 @@ def test_making_private_closes_what_others_could_only_look_into(place):
     (place / "d").chmod(0o775)
     with pytest.raises(Denied):
         private.make_private(str(place / "d"))
+
+
+def test_the_parents_that_it_lacks_are_private_too_whatever_the_umask(place):
+    before = os.umask(0)
+    try:
+        private.make_private(str(place / "a/b/c"))
+    finally:
+        os.umask(before)
+    assert [mode(place / one) for one in ("a", "a/b", "a/b/c")] == [0o700] * 3

@@ -208,6 +208,18 @@ def test_not_dropped_without_a_yes(kept: Kept) -> None:
     assert len(kept.spool.entries()) == 1
 
 
+def test_a_newer_text_that_came_while_the_user_was_asked_is_not_dropped(kept: Kept) -> None:
+    kept.add(ONE, b"older")
+
+    def confirm(question: str) -> bool:
+        kept.add(ONE, b"newer")
+        return True
+
+    assert recovery.drop([ONE], confirm, kept.said.append) == 75
+    assert "a newer text has taken its place" in kept.said[-1]
+    assert [entry.file.read_bytes() for entry in kept.spool.entries()] == [b"newer"]
+
+
 def test_of_several_none_is_dropped_where_one_is_not_known(kept: Kept) -> None:
     kept.add(ONE, b"x")
     with pytest.raises(NoInput):

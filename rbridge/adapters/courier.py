@@ -48,6 +48,7 @@ class Courier(Pane):
         self._known = ""  # digest of what the host has
         self._laid: tuple[int, ...] = ()  # how a text too large to be hashed was written, as it was laid
         self._offered: Snapshot | None = None  # what the desk got last, whatever became of it
+        self._asked = False  # the desk has it still
         self._ended = False
         self._complaint = ""
         self._refused = ""
@@ -140,6 +141,8 @@ class Courier(Pane):
                 or snapshot.digest_of(self.text.file) in seen
             ):
                 return False
+            if self._asked:  # a save is under way: its answer says what the host has
+                return False
             mode = stat.S_IMODE(os.lstat(self.text.file).st_mode)
             os.chmod(mine, 0o400 if self.text.read_only else mode)
             self._known = digest
@@ -175,9 +178,13 @@ class Courier(Pane):
                 "the host's file is intact"
             )
             return
-        outcome = await self._desk.save(taken.file, taken.digest)
-        if outcome.delivered or outcome.result is Result.KEPT:
-            self._known = taken.digest
+        self._asked, known = True, self._known
+        try:
+            outcome = await self._desk.save(taken.file, taken.digest)
+        finally:
+            self._asked = False
+        if (outcome.delivered or outcome.result is Result.KEPT) and self._known == known:
+            self._known = taken.digest  # else the host's text is in the file by now
         if outcome.delivered:
             self._refused = ""
         else:

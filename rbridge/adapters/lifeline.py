@@ -120,15 +120,19 @@ class Lifeline(Line):
 
     async def _run(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
         try:
-            done = await trio.run_process(
-                list(words),
-                env=environ,
-                cwd=self._start.cwd,
-                capture_stdout=True,
-                capture_stderr=True,
-                check=False,
-                start_new_session=True,
-            )
+            with trio.fail_after(DEADLINE):
+                done = await trio.run_process(
+                    list(words),
+                    env=environ,
+                    cwd=self._start.cwd,
+                    capture_stdout=True,
+                    capture_stderr=True,
+                    check=False,
+                    start_new_session=True,
+                )
+        except trio.TooSlowError:
+            name = os.path.basename(words[0])
+            raise cannot_start(self._start, f"{name} does not answer within {DEADLINE:g} s") from None
         except OSError as error:
             raise cannot_start(self._start, f"{words[0]}: {error.strerror}") from error
         if done.returncode:

@@ -21,6 +21,9 @@ NOTHING = 66
 SILENT = 75
 """The code for a process that does not answer."""
 
+LOGIN = "/run/user/{}/rbridge"
+"""Where one lies that was started in a login; cron and batch jobs have no variable that says so."""
+
 
 class Answer:
     """What one process said: its *messages* and the exit *code*; *trouble*: why it is not all."""
@@ -73,7 +76,11 @@ def everywhere() -> "List[str]":
     from rbridge.private import check_private
 
     found: "List[str]" = []
-    for directory in paths.runtime_candidates():
+    places = paths.runtime_candidates()
+    login = LOGIN.format(os.geteuid())
+    if not os.environ.get("RBRIDGE_RUNTIME_DIR") and login not in places:
+        places.append(login)
+    for directory in places:
         try:
             check_private(directory)
             names = os.listdir(directory)

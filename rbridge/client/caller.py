@@ -121,7 +121,7 @@ class Connection(Caller):
                 self.read()
             if events & WRITE and self.state != GONE:
                 self.flush()
-        except (OSError, RbridgeError):
+        except (OSError, ValueError, RbridgeError):  # a number or a name that is none
             self.gone()
 
     def read(self) -> None:

@@ -106,13 +106,13 @@ class Channel:
         self.paused = True
         self._listen()
 
-    def go_on(self) -> None:
-        """Hear again, from where it was paused."""
+    def go_on(self, first: "Optional[Callable[[], None]]" = None) -> None:
+        """Hear again, from where it was paused; *first* takes in what it was paused for."""
         if not self.closed:
             self.paused = False
             self.heard = self._loop.clock()
             self._listen()
-            self._hear(b"")
+            self._hear(b"", first=first)
 
     def close(self) -> None:
         """Close the connection, at once; may be called twice."""
@@ -147,7 +147,10 @@ class Channel:
     def _listen(self) -> None:
         if not self.closed:
             events = (0 if self.paused else READ) | (WRITE if self.waiting else 0)
-            self._loop.watch(self.peer.sock.fileno(), events, self._ready)
+            if events:
+                self._loop.watch(self.peer.sock.fileno(), events, self._ready)
+            else:  # who asks poll(2) for nothing is told of a hang-up all the same, over and over
+                self._loop.forget(self.peer.sock.fileno())
 
     def _broken(self, error: OSError) -> None:
         """Nothing can be written any more. What the other side said before may still be there to be read."""
@@ -172,10 +175,12 @@ class Channel:
         self.heard = self._loop.clock()
         self._hear(data, True)
 
-    def _hear(self, data: bytes, read: bool = False) -> None:
+    def _hear(self, data: bytes, read: bool = False, first: "Optional[Callable[[], None]]" = None) -> None:
         """Take in *data*, and hand on what it completes."""
         wire = self.peer.wire
         try:
+            if first is not None:
+                first()
             if read:
                 wire.receive_data(data)
             while not self.closed and not self.paused:

@@ -74,9 +74,11 @@ def find(document: "Document", keep: bool = False) -> Found:
     if source.part and not keep:
         return Found(document.size, document.sha256)
     if source.stdin:
-        size, sha256 = pieces.digest(document.text_fd)
-        found = Found(size, sha256)
-        found.fd = os.dup(document.text_fd) if keep else -1
+        try:
+            found = Found(*pieces.digest(document.text_fd))
+            found.fd = os.dup(document.text_fd) if keep else -1
+        except OSError as error:  # no descriptor is left
+            return _trouble(source.shown, error)
         return found
     real = os.path.realpath(source.real)
     fd = -1

@@ -43,7 +43,7 @@ class Document:
     *focused* is when the user last turned to it or it was saved, in the loop's seconds: the watch looks at
     the newest ones most often. *openers* are told when the editor has it; *waiting* are those that are told
     of its end, with *code*; *asked* wants the laptop's text. *timer* runs out when the answer to ``open`` is
-    overdue, *worker* is at work on its file, and of *arriving* saves a part has come.
+    overdue, *worker* is at work on its file, and *arriving* saves are on their way to the disk.
     """
 
     __slots__ = (

@@ -79,5 +79,6 @@ def _load() -> "Optional[Callable[..., int]]":
                 return int(syscall(long(number), long(at), a, long(to), b, long(flags)))
 
             return by_number
-    except (ImportError, OSError):
+    except (ImportError, OSError, MemoryError):
+        # QUIRK: Python 3.6 says MemoryError where no memory may be written and executed (SELinux, PaX)
         return None

@@ -82,7 +82,7 @@ def live(delivery: "Delivery", sock: "_socket.socket", states: str) -> None:
         import signal
 
         signal.set_wakeup_fd(-1)
-        from rbridge.client import compiled
+        from rbridge.client import ahead, compiled
         from rbridge.client.loop import Loop
         from rbridge.client.reception import Reception
         from rbridge.client.resident import Resident
@@ -95,6 +95,7 @@ def live(delivery: "Delivery", sock: "_socket.socket", states: str) -> None:
         resident = Resident.from_delivery(loop, delivery, caller, log.write, states)
         reception.resident = resident
         keeping = compiled.later(loop)
+        ahead.load(loop)
         loop.listen_to_signals()
         loop.run(lambda: resident.done() and reception.idle())
         reception.close()

@@ -14,7 +14,7 @@ if MYPY:
 
 def differs(file: "Message") -> str:
     """Why what was handed over is not the file that we see at its path, "" if it is."""
-    real = file.get("real")
+    real = file.path("real")
     shown = clean(file.get("path"))
     try:
         if not file.descriptors:
@@ -38,13 +38,13 @@ def differs(file: "Message") -> str:
 
 def source(file: "Message") -> Source:
     """What was handed over, as the command's own check gave it; takes the descriptor."""
-    request = Request(file.get("path"))
+    request = Request(file.path("path"))
     request.line = file.number("line")
     request.column = file.number("column")
     request.selection = file.get("selection")
     request.name = file.get("name")
     request.type = file.get("type")
-    found = Source(file.get("path"), file.get("real"), request)
+    found = Source(file.path("path"), file.path("real"), request)
     found.start = file.number("start")
     found.size = file.number("size")
     found.mode = file.number("mode", -1)

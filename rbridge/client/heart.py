@@ -35,10 +35,11 @@ class Heart:
         self.stop()
         session = self._session
         now = session.loop.clock()
-        busy = session.resident.busy
+        # of the session, not of the one connection: the daemon waits on all of them for the answer to a save
+        busy = session.resident.busy or any(channel.midway for channel in self._channels())
         due = now + TICK
         for channel in self._channels():
-            every = BEAT_BUSY if busy or channel.midway else BEAT_IDLE
+            every = BEAT_BUSY if busy else BEAT_IDLE
             silent = 0.0 if channel.paused else now - channel.heard
             if silent >= self._longest(channel):
                 session.lost(channel)

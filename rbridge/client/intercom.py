@@ -11,6 +11,7 @@ import os
 import sys
 
 from rbridge.errors import RemoteProtocolError
+from rbridge.paths import encodable
 from rbridge.wire import codec
 from rbridge.wire.buffer import Buffer
 from rbridge.wire.limits import Limits
@@ -68,6 +69,10 @@ class Message:
 
     def get(self, name: str, otherwise: str = "") -> str:
         return self.headers.get(name, otherwise)
+
+    def path(self, name: str) -> str:
+        """A header that names a file, as os takes it."""
+        return encodable(self.get(name))
 
     def number(self, name: str, otherwise: int = 0) -> int:
         """A header as an integer. Raises RemoteProtocolError when it is none."""

@@ -29,6 +29,10 @@ KEPT = 130.0
 """Seconds after which a connection is ended over which a text went that nobody answers: it is there."""
 
 
+DIALS = 64
+"""Further connections up to which a dial is answered: each costs a descriptor, and at first a thread."""
+
+
 class Joins:
     """The further connections of *session* that are alive."""
 
@@ -61,6 +65,9 @@ class Joins:
 
     def dialled(self, number: str, failed: "Callable[[BaseException], None]") -> None:
         """Answer the daemon's ``dial``."""
+        if self.making + len(self.channels) >= DIALS:
+            failed(TryAgain("{} of them are open already".format(DIALS)))
+            return
         options = self.session.options
         self._make(lambda peer: peer, number, options, lambda _channel: None, failed)
 

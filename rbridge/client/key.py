@@ -53,7 +53,7 @@ def read(identity: str) -> "Optional[Key]":
     """Our key for the daemon of that *identity*, None where there is none.
 
     Raises Denied, naming the owner, the mode or the link, when it lies where somebody else could have put
-    it, and when it is no key.
+    it, when it cannot be read, and when it is no key.
     """
     if not is_hex(identity, ID_DIGITS):
         return None
@@ -64,12 +64,17 @@ def read(identity: str) -> "Optional[Key]":
             fd = _open(path, directory, os.O_RDONLY | os.O_NONBLOCK | _FLAGS)
         finally:
             os.close(directory)
+        try:
+            line = os.read(fd, LONGEST + 1)
+        finally:
+            os.close(fd)
     except FileNotFoundError:
         return None
-    try:
-        line = os.read(fd, LONGEST + 1)
-    finally:
-        os.close(fd)
+    except OSError as error:  # a home on a file server that wants a ticket, or is away
+        where = paths.home()
+        raise Denied(
+            "no key can be read below {}: {}".format(where, (error.strerror or "").lower())
+        ) from None
     try:
         return parse(line)
     except RemoteProtocolError as error:

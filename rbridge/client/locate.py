@@ -239,7 +239,12 @@ def judge(probe: Probe, uids: "Tuple[int, ...]") -> bool:
     elif probe.state == ANSWERED:
         from rbridge import tcpowner
 
-        uid = tcpowner.tcp_peer_uid(probe.sock.getsockname(), probe.sock.getpeername())
+        try:
+            ends = probe.sock.getsockname(), probe.sock.getpeername()
+        except OSError as error:  # it has hung up already
+            probe.fail(str(error))
+            return True
+        uid = tcpowner.tcp_peer_uid(*ends)
     else:
         return True  # before accept(2) a TCP connection shows user 0
     if uid is not None and uid not in uids:

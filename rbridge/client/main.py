@@ -28,7 +28,7 @@ class Run:
 
     def __init__(self, argv: "List[str]", called: str) -> None:
         self.called = called
-        self.argv = [encodable(word) for word in argv]
+        self.argv = [paths.encodable(word) for word in argv]
         self.code = 0
         self.name = called.split()[0]
         self.hung = ""  # a socket behind which nobody answers
@@ -162,18 +162,6 @@ class Run:
         words = fallback.command(options)
         if words:
             fallback.run(words, sources, reason, self.report)
-
-
-def encodable(word: str) -> str:
-    """*word* as a string that os takes for a path.
-
-    QUIRK: PyPy 3.9 decodes the command line as UTF-8 even where its file system encoding is ASCII.
-    """
-    try:
-        os.fsencode(word)
-    except UnicodeEncodeError:
-        return os.fsdecode(word.encode("utf-8", "surrogateescape"))
-    return word
 
 
 def keep_standard_streams() -> None:

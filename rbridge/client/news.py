@@ -43,23 +43,24 @@ class News:
             )
             return
         base = document.target.base if document.target is not None else None
+        now = self.session.loop.clock()
         if isinstance(base, Stamp):
-            self.watch.add(document, Watched(document.real, base.sha256, base.size))
+            self.watch.add(document, Watched(document.real, base.sha256, base.size, base, now))
         else:
-            self.watch.add(document, Watched(document.real, document.sha256, document.size))
+            self.watch.add(document, Watched(document.real, document.sha256, document.size, None, now))
 
     def end(self, document: "Document") -> None:
         """It is closed."""
         self.watch.remove(document)
 
-    def known(self, document: "Document", sha256: str, size: int) -> None:
+    def known(self, document: "Document", sha256: str, size: int, stamp: "Optional[Stamp]" = None) -> None:
         """The laptop has, or was told, a content that was not news: a save, or the answer to a question.
 
         *sha256* is "" for a file that does not exist.
         """
         file = self.watch.file(document)
         if isinstance(file, Watched):
-            self.watch.saved(document, Watched(document.real, sha256, size))
+            self.watch.saved(document, Watched(document.real, sha256, size, stamp, file.read_at))
         elif file is not None:  # what was appended meanwhile may have been lost on its way
             self.watch.remove(document)
             self.watch.add(document, Followed(document.real, ALL_OF_IT, None))
@@ -67,7 +68,7 @@ class News:
     def found(self, document: "Document", found: "Found") -> None:
         """The same, of what a look at the file found."""
         if found.reason in ("", "gone"):
-            self.known(document, found.sha256, found.size)
+            self.known(document, found.sha256, found.size, found.stamp)
 
     def told(self, document: "Document", news: "Union[Change, Growth]") -> None:
         """The watch has found something; while a save is being written it may be that save."""

@@ -11,9 +11,9 @@ import fcntl
 import os
 from time import monotonic
 
-from rbridge import __version__, paths, system
+from rbridge import __version__, paths, private, system
 from rbridge.client import sockets
-from rbridge.client.caller import GONE, SERVED, Connection
+from rbridge.client.caller import SERVED, Connection
 from rbridge.client.intercom import Intercom, connected, reach
 from rbridge.client.loop import READ
 from rbridge.client.options import Options
@@ -21,11 +21,11 @@ from rbridge.errors import RbridgeError
 
 MYPY = False
 if MYPY:
-    from typing import Dict, List
+    from typing import Dict, List, Optional
 
     from rbridge.client.delivery import Document
     from rbridge.client.intercom import Message
-    from rbridge.client.loop import Loop
+    from rbridge.client.loop import Loop, Timer
     from rbridge.client.resident import Resident
     from rbridge.client.source import Source
 
@@ -38,6 +38,9 @@ SETTLED = 20.0
 LOOK = 0.1
 """Seconds between two looks whether it is."""
 
+STAY = 5.0
+"""Seconds between two looks whether the socket is still there."""
+
 
 class Handed(Options):
     """The options of a command that handed its files over, and where it was called.
@@ -47,7 +50,7 @@ class Handed(Options):
 
     def __init__(self, hand: "Message") -> None:
         super().__init__()
-        self.cwd = hand.get("cwd")
+        self.cwd = hand.path("cwd")
         self.environment = hand.body
         self.timeout = float(hand.get("patience") or self.patience)
         for name in ("wait", "new", "read_only", "force", "keep_focus", "large", "verbose"):
@@ -65,7 +68,8 @@ class Reception:
         self.callers: "List[Connection]" = []
         self._listener: "_socket.socket" = None  # type: ignore[assignment]
         self._inode = 0
-        self._lock = -1
+        self._label = ""
+        self._timer: "Optional[Timer]" = None
 
     def welcome(self, sock: "_socket.socket", waits: bool, count: int) -> Connection:
         """The command at the other end of *sock*, of which *count* files were sent already."""
@@ -75,22 +79,51 @@ class Reception:
         return connection
 
     def listen(self, label: str) -> None:
-        """Be found under the tunnel called *label*, unless another process is. No failure is told: then no
-        other command hands its files over, and that is all.
+        """Be found under the tunnel called *label*, unless another process is.
+
+        No failure is told: it is tried again. So it is when the socket was removed: at a user's last logout
+        systemd-logind clears away the runtime directory, and /dev/shm, under processes that go on. Who is not
+        found is not asked by ``status -q`` either.
         """
+        self._label = label
+        self.stay()
+
+    def stay(self) -> None:
+        """See to it that we are found."""
+        if self._listener is not None and not self._is_there():
+            self._leave()
+        if self._listener is None:
+            for directory in paths.runtime_candidates():
+                try:
+                    private.make_private(directory)
+                    self._enter(directory)
+                    break
+                except (OSError, RbridgeError):
+                    continue  # it is full, or not safe
+        self._timer = self.loop.at(STAY, self.stay)
+
+    def _enter(self, directory: str) -> None:
+        """Listen in *directory*. Raises OSError."""
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            directory = paths.runtime_dir()
-            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                # of two that find a dead one's socket, one removes it
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                name = sockets.name(label)
-                if not label or not self.bind(os.path.join(directory, name)):
-                    self.bind(os.path.join(directory, further(name)))
-            finally:
-                os.close(fd)
-        except (OSError, RbridgeError):
-            return
+            # of two that find a dead one's socket, one removes it
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            name = sockets.name(self._label)
+            if not self._label or not self.bind(os.path.join(directory, name)):
+                self.bind(os.path.join(directory, further(name)))
+        finally:
+            os.close(fd)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.lstat(self.path).st_ino == self._inode
+        except OSError:
+            return False
+
+    def _leave(self) -> None:
+        self.loop.forget(self._listener.fileno())
+        self._listener.close()
+        self._listener = None  # type: ignore[assignment]
 
     def bind(self, path: str) -> bool:
         """Listen at *path*; False if somebody does. Raises OSError."""
@@ -104,14 +137,12 @@ class Reception:
         except BlockingIOError:
             return False  # more are waiting for it than it takes
         listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        mask = os.umask(0o177)
         try:
             reach(path, listener.bind)
+            os.chmod(path, 0o600)  # no umask: that is the threads' as well, which may be making a file now
         except BaseException:
             listener.close()
             raise
-        finally:
-            os.umask(mask)
         listener.listen(CALLERS)
         listener.setblocking(False)
         self._inode = os.lstat(path).st_ino
@@ -122,15 +153,15 @@ class Reception:
 
     def close(self) -> None:
         """Be found no more, and hang up."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._listener is not None:
-            self.loop.forget(self._listener.fileno())
-            try:
-                if os.lstat(self.path).st_ino == self._inode:
+            if self._is_there():
+                try:
                     os.unlink(self.path)
-            except OSError:
-                pass  # somebody has tidied up
-            self._listener.close()
-            self._listener = None  # type: ignore[assignment]
+                except OSError:
+                    pass  # somebody has tidied up
+            self._leave()
         for caller in list(self.callers):
             caller.gone()
 
@@ -217,8 +248,9 @@ class Reception:
     def rows(self, message: "Message") -> "List[Dict[str, str]]":
         """What is open at or below the path that *message* names, or all of it."""
         found = []
+        asked, real = message.path("path"), message.path("real")
         for path, state, online, said in self.resident.rows():
-            if not message.get("path") or below(path, message.get("path"), message.get("real")):
+            if not asked or below(path, asked, real):
                 laptop = self.resident.label
                 row = {"path": path, "state": state, "laptop": laptop, "message": said}
                 row["connected"] = "yes" if online else ""
@@ -244,15 +276,15 @@ class Reception:
         end = monotonic() + SETTLED
 
         def look() -> None:
+            if connection.state != SERVED:
+                return  # all was said, or there is nobody to hear it
             state = "".join(row["state"] for row in self.rows(message))
-            if connection.state == SERVED and connection.trouble:
+            if connection.trouble:
                 connection.code = 74
-            elif connection.state == SERVED and monotonic() > end:
+            elif monotonic() > end:
                 connection.report("{}: no answer from {}".format(message.get("path"), self.resident.label))
                 connection.code = 74
             elif choice == "show" or state in ("conflict", "saving"):
-                if connection.state not in (SERVED, GONE):
-                    return
                 self.loop.at(LOOK, look)
                 return
             connection.finish()

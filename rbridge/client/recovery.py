@@ -12,6 +12,7 @@ import time
 from rbridge import system
 from rbridge.client import inplace, journal, kept, leftovers, pieces
 from rbridge.errors import clean
+from rbridge.paths import encodable
 
 MYPY = False
 if MYPY:
@@ -96,7 +97,7 @@ def _elsewhere(record: "Dict[str, Any]", place: str) -> str:
 
 def _look(state_dir: str, place: str, record: "Dict[str, Any]") -> str:
     """Settle the journal at *place*, which is ours and nobody is at work on."""
-    real = str(record["real"])
+    real = encodable(str(record["real"]))
     opened: "List[int]" = []
     try:
         new = _open(opened, place + ".new")

@@ -211,6 +211,11 @@ class Register:
             return  # of what was never sent it still is
         try:
             source.fd = os.open(source.real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            measure(source, document)
+            if source.follow:
+                from rbridge.client import follow
+
+                source.start, source.size = follow.tail(source.fd)
         except FileNotFoundError:
             if document.before is None:
                 return  # it is still to be created
@@ -220,12 +225,6 @@ class Register:
             from rbridge.client.refusal import trouble
 
             self.failed(document, trouble("read", source.path, error))
-            return
-        measure(source, document)
-        if source.follow:
-            from rbridge.client import follow
-
-            source.start, source.size = follow.tail(source.fd)
 
     def overdue(self, document: Document) -> None:
         """Nobody answered the ``open`` in time."""
@@ -377,6 +376,8 @@ def state(document: Document) -> str:
         return "opening"
     if document.shown in ("conflict", "saving", "dirty"):
         return document.shown
+    if document.arriving:
+        return "saving"
     if document.failure:
         return "unsaved"
     return "clean"

@@ -5,7 +5,7 @@ It is the child that the first command leaves behind. Later commands hand their 
 it (``plain``).
 """
 
-from rbridge.client.delivery import OPEN, SENT, Document, measure
+from rbridge.client.delivery import LOST, OPEN, SENT, Document, measure
 from rbridge.client.plain import Plain
 from rbridge.client.register import Caller, Register, forget, is_unsaved, state
 from rbridge.client.saving import Saving
@@ -186,7 +186,18 @@ class Resident(Register):
                 plain.close(document)
                 return
         if document in self.documents and self.session is not None:
+            self._doubt(document, self.session.ready)
             self.session.close(document)
+
+    def _doubt(self, document: Document, ready: bool) -> None:
+        """Before it is closed from here: if its last save may not be here, tell those who wait for it."""
+        if not document.waiting or document.failure or document.source.stdin or document.state != OPEN:
+            return
+        how = document.shown if ready else "not connected"
+        if how in ("saving", "conflict", "not connected"):
+            line = "{}: closed here while {}: what {} has of it may not be on this disk"
+            self.tell(document, line.format(document.source.shown, how, self.label))
+            document.failure = "closed"
 
     def resolve(self, document: Document, choose: str, caller: Caller) -> None:
         """Settle a conflict: *choose* is mine, theirs or show; failures go to ``caller.report``."""
@@ -243,7 +254,7 @@ class Resident(Register):
 
         base = document.target.base if document.target is not None else None
         if self.session is not None and self.session.news is not None and isinstance(base, Stamp):
-            self.session.news.known(document, base.sha256, base.size)
+            self.session.news.known(document, base.sha256, base.size, base)
 
     def based(self, document: Document) -> None:
         """It is known what the edit of it starts from."""
@@ -310,9 +321,37 @@ class Resident(Register):
         return not waiting and not session.farewells
 
     def signalled(self, number: int) -> None:
-        """SIGTERM (SIGINT, SIGHUP): goodbye; :meth:`done` is true afterwards."""
+        """SIGTERM (SIGINT, SIGHUP), as when this host shuts down: :meth:`done` is true soon afterwards.
+
+        What the laptop has open stays open there, as after a crash: closing it would end editors, with what
+        was not saved in them. What is saved there from now on is kept.
+        """
         self.log("ended by signal {}".format(number))
-        self.goodbye()
+        self.ending = True
+        session = self.session
+        if session is not None:
+            for channel in [session.main, *session.joins.channels]:
+                if channel is not None:
+                    channel.pause()  # nobody would answer a save that comes now
+        for document in list(self.documents):
+            if document.source.stdin or not document.peer.link:
+                if not document.waiting:
+                    self.rescue(document)
+                self.close(document)
+            else:
+                self.leave(document, number)
+
+    def leave(self, document: Document, number: int) -> None:
+        """We have to end, and *document* does not."""
+        line = "{}: the client on this host was ended by signal {}; the file stays open on {}, which keeps"
+        line += " what is saved there: open it again to have that sent"
+        self.tell(document, line.format(document.source.shown, number, self.label))
+        document.code = 74
+        if document.state == SENT:
+            self.lost(document, True)
+            return
+        document.state = LOST
+        self.worker(document).after(lambda: self.closed(document))
 
     def goodbye(self) -> None:
         """Close all documents in good order: at the other side too."""

@@ -96,7 +96,7 @@ def because(row: "Message") -> str:
 
 def difference(mine: "Message") -> "Iterable[str]":
     """A unified diff from the file here to the laptop's text, or why there is none."""
-    path = mine.get("path")
+    path = mine.path("path")
     try:
         with open(path, "rb") as file:
             here = file.read(LARGEST + 1)

@@ -45,7 +45,6 @@ class Saving:
 
     def finish(self) -> None:
         """All of it has come."""
-        self.document.arriving -= 1
         self._resident.work(self.document, self._incoming.finish, self._done)
 
     def abort(self) -> None:
@@ -64,6 +63,7 @@ class Saving:
         from rbridge.client.saver import SAVED, UNCERTAIN, Outcome
 
         document = self.document
+        document.arriving -= 1
         if error is not None:
             why = "{}: an unexpected {}: {}".format(document.source.shown, type(error).__name__, error)
             outcome = Outcome(UNCERTAIN, "uncertain", why)

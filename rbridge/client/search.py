@@ -30,7 +30,8 @@ EVERY = 1.0
 TIRED = 600.0
 """Seconds after which they become rarer:"""
 
-RARELY = 5.0
+RARELY = 2.0
+"""so that a session still goes on within 3 s of the tunnel's return"""
 
 STRANGER = 30.0
 """Seconds until one that was another laptop, or belongs to somebody else, is tried again."""

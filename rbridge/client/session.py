@@ -201,13 +201,9 @@ class Session(Owner):
             if not channel.closed:
                 channel.arriving = Saving(self.resident, document, record, answered)
 
-        def go_on() -> None:
-            begin()
-            channel.go_on()
-
         if document.target is None and worker.busy and "base" not in record.headers:
             channel.pause()
-            worker.after(go_on)
+            worker.after(lambda: channel.go_on(begin))
         else:
             begin()
         self.heart.beat()

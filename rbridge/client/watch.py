@@ -94,7 +94,10 @@ class Watch:
         from threading import Thread
 
         self._looking = document
-        Thread(target=self._work, args=(document, file, now), daemon=True).start()
+        try:
+            Thread(target=self._work, args=(document, file, now), daemon=True).start()
+        except RuntimeError:  # there is none to be had now: at its next turn
+            self._looked(document, file, None)
 
     def _work(self, document: "Document", file: "Union[Watched, Followed]", now: float) -> None:
         """The look itself, in a thread of its own."""

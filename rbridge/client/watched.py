@@ -12,12 +12,15 @@ import zlib
 from time import monotonic
 
 from rbridge import mounts
-from rbridge.client import pieces, stamp
+from rbridge.client import pieces
+from rbridge.client.stamp import RACY_NS, now_ns
 from rbridge.wire import delta
 
 MYPY = False
 if MYPY:
     from typing import List, Optional, Tuple
+
+    from rbridge.client.stamp import Stamp
 
     State = Tuple[int, int, int, int, int]
 
@@ -73,7 +76,7 @@ class Watched:
     """The file at *real*, of which *sha256* and *size* are known; "" while it does not exist.
 
     *name* is what messages call it. One thread at a time may call its methods. After a save of ours it is
-    made anew.
+    made anew. Of a large one *stamp* spares the first reading, and *read_at* is when it was read last.
     """
 
     steady = False  # see Rota.add
@@ -94,19 +97,29 @@ class Watched:
         # fmt: on
     )
 
-    def __init__(self, real: str, sha256: str, size: int) -> None:
+    def __init__(
+        self,
+        real: str,
+        sha256: str,
+        size: int,
+        stamp: "Optional[Stamp]" = None,
+        read_at: float = float("-inf"),
+    ) -> None:
         self.real = real
         self.name = os.path.basename(real)
         self.network = mounts.on_network(real)
         self.seen: "Optional[State]" = None
         self.signature: "Optional[delta.Signature]" = None
         self.grown: "List[float]" = []
-        self.read_at = float("-inf")
+        self.read_at = read_at
         self.missing = 0  # looks in a row that found nothing
         self.said = ""  # the reason of the last Change "gone"
         self.racy = True
         self.sha256 = sha256
         self.size = size
+        if size > READ and stamp is not None and stamp.inode > 0:
+            self.seen = (stamp.device, stamp.inode, stamp.size, stamp.mtime_ns, stamp.ctime_ns)
+            self.racy = stamp.taken_ns - max(stamp.mtime_ns, stamp.ctime_ns) < RACY_NS
 
     def quiet(self) -> bool:
         """Whether a stat alone shows that nothing happened; never blocks where that can be told before."""
@@ -142,7 +155,7 @@ class Watched:
     def _read(self, fd: int, state: "State", now: float) -> "Optional[Change]":
         """Read it and compare; None also while it keeps changing."""
         self.read_at = now
-        began = stamp.now_ns()
+        began = now_ns()
         data: "Optional[bytes]" = None
         if state[2] <= READ:
             data = b"".join(pieces.read(fd, READ + 1))
@@ -152,7 +165,7 @@ class Watched:
         if _state(os.fstat(fd)) != state or (size != state[2] and state[2]):
             return None  # once more, when it is its turn
         before, self.seen = self.seen, state
-        self.racy = began - max(state[3], state[4]) < stamp.RACY_NS
+        self.racy = began - max(state[3], state[4]) < RACY_NS
         self.missing = 0
         if sha256 == self.sha256 and not self.said:
             if self.signature is None and data is not None:

@@ -55,7 +55,10 @@ class Worker:
                 failure = error
             self._loop.soon(lambda: self._over(then, result, failure))
 
-        threading.Thread(target=work, daemon=True).start()
+        try:
+            threading.Thread(target=work, daemon=True).start()
+        except RuntimeError:  # this user may have no more (ulimit -u, a cgroup's limit): then the loop waits
+            work()
 
     def _over(
         self,

@@ -82,6 +82,7 @@ def take(files: Files, adapter: Adapter, spool: Spool | None, say: Say) -> list[
         if about["resume"].keys() != {"known"} and adapter.runs(text_of(about), about["resume"]):
             files.adopt(one.id)
             going_on.append(about)
+            _forget_delivered(one.id, about["base"], spool)
             say(f"{one.name} is still open in its editor: it goes on")
         elif not _rescue(one, spool, say):
             files.spare(one.id)
@@ -112,6 +113,13 @@ def text_of(about: Mapping[str, Any]) -> Text:
 def _acknowledged(about: Mapping[str, Any]) -> str:
     """The digest of what the host has, or of what an editor shows of a file that is not there yet."""
     return EMPTY if about["base"] == ABSENT else str(about["base"])
+
+
+def _forget_delivered(document: str, base: str, spool: Spool | None) -> None:
+    """The host acknowledged what the spool has of *document*, and the daemon was killed before it heard."""
+    kept = spool.get(document) if spool is not None else None
+    if spool is not None and kept is not None and kept.about.sha256 == base:
+        spool.drop(document)
 
 
 def _rescue(one: Adopted, spool: Spool | None, say: Say) -> bool:

@@ -69,6 +69,9 @@ class Control:
             except (trio.BrokenResourceError, trio.TooSlowError, ValueError) as error:
                 logger.info("control.sock: %s", type(error).__name__)
                 return
+            except Exception:
+                logger.exception("control.sock: an error in rbridge itself; the connection is closed")
+                return
             finally:
                 for fd in fds:
                     os.close(fd)

@@ -71,6 +71,8 @@ class Daemon:
             self.connections.add(connection)
             try:
                 await connection.run()
+            except Exception:
+                logger.exception("%s: an error in rbridge itself; the connection is closed", origin)
             finally:
                 self.connections.discard(connection)
 

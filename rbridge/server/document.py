@@ -91,6 +91,8 @@ class Document(Readings):
     def _saved(self, event: Saved, before: State) -> list[Command]:
         serial = event.serial
         self.yielding = False
+        # an older one that was never sent is on no disk: an editor may save for days without a connection
+        self.digests = {number: digest for number, digest in self.digests.items() if number <= self.sent}
         if event.digest:
             self.digests[serial] = event.digest
         if self.state is not State.SAVING:
@@ -108,6 +110,7 @@ class Document(Readings):
 
     def _send(self, serial: int) -> Send:
         self.on_the_way = serial
+        self.sent = max(self.sent, serial)
         self.stood_on = self.base
         return Send(serial, self.base, self.over)
 

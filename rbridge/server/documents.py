@@ -9,6 +9,8 @@ import trio
 from rbridge.server.editing import Editing, Tools
 from rbridge.server.log import logger
 
+PATIENCE = 1.5  # times what is waited for saves under way; then a host that takes nothing is left as it is
+
 
 class Documents:
     """All :class:`Editing` of one daemon, run in *nursery*."""
@@ -46,6 +48,14 @@ class Documents:
         self.stopping = True
         for editing in self._open:
             editing.stop()
+        with trio.move_on_after(PATIENCE * self.tools.limits.shutdown):
+            await self._none()
+        for editing in self._open:
+            editing.line.hang_up()
+        await self._none()
+
+    async def _none(self) -> None:
+        """Return when none is open."""
         if self._open:
             await self._none_left.wait()
 

@@ -17,7 +17,7 @@ import trio
 from rbridge.adapters.base import Outcome, Result, State, Text
 from rbridge.server import adopted, sending, texts
 from rbridge.server import events as ev
-from rbridge.server.document import Document
+from rbridge.server.document import NEXT_STEP, Document
 from rbridge.server.execution import Tools
 from rbridge.server.life import Life
 from rbridge.server.peer import Peer
@@ -68,6 +68,7 @@ class Editing(Life):
         one._handed = about["handed"]
         one._came = None
         one._resume = about["resume"]
+        one._left_in_spool = tools.spool is not None and tools.spool.get(text.id) is not None
         return one
 
     @classmethod
@@ -81,6 +82,7 @@ class Editing(Life):
         serial = about.serial + APART if about.why == adopted.WHY else max(1, about.serial)
         save = one.saves.add(Save(serial, texts.take(Path(file)), about.sha256))
         save.settled.set()
+        save.kept = True
         one._edited = one.document.editor_gone = True
         one.document.state, one.document.attached = State.DIRTY, False
         one.document.unsettled, one.document.digests = serial, {serial: about.sha256}
@@ -106,6 +108,7 @@ class Editing(Life):
         """The detached document goes on for another client of the same host, which calls it *token*."""
         self.line.client, self.line.token = session, token
         self.line.believes(State.CLEAN)
+        self._record()
 
     def lost(self) -> None:
         """The connection ended; the editor keeps its text."""
@@ -123,6 +126,8 @@ class Editing(Life):
     def answered(self, event: ev.Delivered | ev.Refused, digest: str = "") -> None:
         """The host answered save ``event.serial``; *digest* is the sha256 it wrote, as far as it said."""
         save = self.saves.get(event.serial)
+        if self._say_whole(event):
+            return
         if isinstance(event, ev.Delivered) and save is not None:
             if digest and save.digest and digest != save.digest:
                 message = f"{self.name}: the host wrote other bytes than were sent"
@@ -130,12 +135,16 @@ class Editing(Life):
             else:
                 self._arrivals.answered()
                 self._acknowledge(save)
+                if self._left_in_spool:  # an older text, of which the daemon before this one knew
+                    self._left_in_spool = False
+                    self._keeping.add(self._drop)
         self._feed(event)
 
-    def delivered(self) -> None:
-        """The text that waits here has reached the host in another way."""
-        if self.document.unsettled is not None:
-            self.answered(ev.Delivered(self.document.unsettled))
+    def delivered(self, digest: str) -> None:
+        """The text of *digest* has reached the host in another way: does one wait here that is the same?"""
+        save = self.saves.get(self.document.unsettled)
+        if save is not None and save.digest == digest:
+            self.answered(ev.Delivered(save.serial))
 
     def host_changed(self, headers: Mapping[str, str]) -> Sink:
         """The head of a ``changed``; its body goes to the answer. Raises RemoteProtocolError."""
@@ -163,6 +172,9 @@ class Editing(Life):
         """Settle the conflict for ``mine`` or ``theirs``; returns why that cannot be, or nothing."""
         if not self.document.disputed:
             return f"{self.name}: there is no conflict"
+        looked, self._looked = self._looked, ""
+        if choose == "mine" and looked and looked != self.document.theirs:
+            return f"{self.name}: the host's file was changed again after you looked; {NEXT_STEP}"
         self._feed(ev.Settle(choose))
         return ""
 
@@ -177,6 +189,10 @@ class Editing(Life):
     def theirs(self) -> Path | None:
         """The host's text, as far as it was sent."""
         return self.ground.theirs if self.ground.held and self.ground.held == self.document.theirs else None
+
+    def looked(self) -> None:
+        """The user sees the host's text now: what came later is not to go without another word."""
+        self._looked = self.document.theirs or ""
 
     def ask_theirs(self) -> None:
         """Have the host's text sent if it is not here."""
@@ -249,9 +265,9 @@ class Editing(Life):
             fd = texts.take(file)
         except OSError as error:
             return Outcome(Result.REFUSED, f"the kept text of {self.name} cannot be read: {error.strerror}")
-        put = False
+        put, newest = False, self.saves.newest
         try:
-            put = await self._put(file)
+            put = await self._put(file) and self.saves.newest == newest
         finally:
             if not put:
                 os.close(fd)

@@ -79,6 +79,9 @@ class Execution:
         self._showing = False
         self._told = ""
         self._told_close = False
+        self._as_difference: ev.Send | None = None  # what was sent last, if it was one
+        self._looked = ""  # the digest of the host's text that the user looked at in a conflict
+        self._left_in_spool = False  # a text of this document, by a daemon that was killed
 
     def _start(self, task: Callable[[], Awaitable[object]]) -> None:
         """Start *task* beside the others of this document, if it is not over."""
@@ -175,6 +178,7 @@ class Execution:
         body: sending.SaveBody | None = None
         try:
             body = await self._body(fd, save.digest, command)
+            self._as_difference = command if body.headers.get("encoding") == "delta" else None
             await self.line.save(peer, command.serial, body)
         except LocalProtocolError as error:
             message = f"cannot save {self.name}: {clean(str(error))}"
@@ -214,6 +218,18 @@ class Execution:
         if not waiting.cancelled_caught:
             self._feed(ev.Unanswered(serial))
 
+    def _say_whole(self, event: ev.Delivered | ev.Refused) -> bool:
+        """Say a save again, with all of its text, of which a difference did not give what it should."""
+        command = self._as_difference
+        failed = isinstance(event, ev.Refused) and event.reason == "failed"
+        if not failed or command is None or not event.serial == command.serial == self.document.on_the_way:
+            return False
+        logger.info("%s: save %d goes once more, as a whole", self.name, event.serial)
+        self.ground.forget()
+        self._waiting.cancel()
+        self.line.say(partial(self._send, command))
+        return True
+
     def _acknowledge(self, save: Save) -> None:
         """The host has *save*: it is the base of what comes next."""
         self.line.believes(State.CLEAN)
@@ -229,6 +245,8 @@ class Execution:
         fd, self._laying = self._laying, -1
         try:
             await self._lay(fd, self._acknowledged.digest)
+        except OSError as error:  # the next save goes whole
+            logger.info("%s: no base: %s", self.name, error.strerror)
         finally:
             os.close(fd)
         self._record()
@@ -267,13 +285,16 @@ class Execution:
         if save is not None and command.serial == self.document.unsettled:  # else a newer one takes its place
             keep = partial(self.saves.keep, save, command.result.value, self.document.base)
             where = await trio.to_thread.run_sync(keep)
-            self._handed = self.saves.kept or self._handed
+            self._handed = save.digest
+        result = command.result
+        if result is Result.KEPT and save is not None and where and not save.kept:
+            result = Result.REFUSED
         message = f"{command.message}; {where}" if where else command.message
         self._told = message
         if command.alert:
             self._tools.notifier.tell(message)
         for serial in (command.serial, *command.overtaken):
-            self._settled(serial, Outcome(command.result, message))
+            self._settled(serial, Outcome(result, message))
         document = self.document
         self.saves.prune((document.unsettled, document.on_the_way, document.waiting))
 
@@ -313,9 +334,11 @@ class Execution:
     async def _replace(self, digest: str) -> None:
         """Put the host's text of *digest* in place of the editor's, unless a newer one is to be delivered."""
         lent = None if self._busy else self.ground.lend(digest)
-        taken = False
+        taken, newest = False, self.saves.newest
         try:
             taken = lent is not None and await self._put(lent)
+            # a save that was handed over meanwhile stands on the text before this one: the host will say so
+            taken = taken and self.saves.newest == newest
             if taken and lent is not None:
                 fd = texts.take(lent)
                 try:

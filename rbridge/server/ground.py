@@ -90,10 +90,14 @@ class Ground:
         os.replace(text, self.theirs)
         self.held = digest
 
+    def forget(self) -> None:
+        """The base is not to be relied on: the next save goes whole."""
+        self.digest, self._large = "", None
+
     def leave(self) -> None:
         """Nothing of it is there any more."""
-        self.digest = self.held = ""
-        self._large = None
+        self.forget()
+        self.held = ""
 
     @property
     def small(self) -> bool:

@@ -192,6 +192,7 @@ class Life(Execution):
         if left is not None:
             self._put_aside(left)
             self._keeping.add(partial(self._keep_aside, f"{self.name}: closed before it was saved"))
+        self._keeping.add(self._keep_again)
         self._edited = True
         self._feed(self._ending)
         if self.document.state is not State.CLOSED:
@@ -201,6 +202,15 @@ class Life(Execution):
             await self._keeping.idle()
             self.ground.leave()
             await trio.to_thread.run_sync(self._tools.files.wipe, self.text.id)
+
+    async def _keep_again(self) -> None:
+        """Now that its editor is gone, a text that could not be kept is in our hands only."""
+        unsettled = self.document.unsettled
+        if not self.saves.is_lacking(unsettled):
+            return
+        again = partial(self.saves.keep_again, unsettled, self.document.base)
+        if where := await trio.to_thread.run_sync(again):
+            self._tools.notifier.tell(f"{self.name}: closed before it was saved; {where}")
 
     def _untouched(self) -> bool:
         """Whether the text is as we put it there."""
@@ -232,7 +242,7 @@ class Life(Execution):
         left = None if self._edited or self._untouched() else self._left_behind()
         if left is not None:
             self._put_aside(left)
-        for outcome in self.saves.close(self.document.base):
+        for outcome in self.saves.close(self.document.base, self.document.unsettled):
             logger.info("%s: %s %s", self.name, outcome.result.value, outcome.message)
         for fd in (self._laying, self._large):
             if fd >= 0:

@@ -36,10 +36,13 @@ class Line:
         self._name = name
         self._broken = broken
         self._turns = Turns(start)
+        self._hung_up = False
         self._told = (State.CLEAN, "")  # what the host believes
 
     def say(self, what: Callable[[Peer], Awaitable[None]]) -> None:
         """Have *what* said after all that was asked for before; forgotten when the connection ends."""
+        if self._hung_up:
+            return
 
         async def step() -> None:
             peer = self.client.peer
@@ -58,6 +61,11 @@ class Line:
     def cut(self) -> None:
         """The connection has ended: whatever was to be said is void."""
         self._turns.clear()
+
+    def hang_up(self) -> None:
+        """The daemon ends, and waits no longer for a host that takes nothing."""
+        self._hung_up = True
+        self.cut()
 
     async def save(self, peer: Peer, serial: int, body: SaveBody) -> None:
         """Send a save: a large one over a connection of its own. Raises PeerGone and LocalProtocolError."""

@@ -218,10 +218,14 @@ class Opening:
         spool, here = self._documents.tools.spool, (self.place.host, self.place.path)
         if spool is None or not self.place.path or not (self._peer.ours or self._peer.verified):
             return ""
-        if not os.listdir(spool.root):  # as nearly always: that needs no thread
+        try:
+            if not os.listdir(spool.root):  # as nearly always: that needs no thread
+                return ""
+            entries = await trio.to_thread.run_sync(spool.find, *here, self._session.identity)
+        except (OSError, RbridgeError) as error:
+            logger.warning("cannot tell what is kept of %s: %s", self.label, error)
             return ""
         open_now = {one.text.id for one in self._documents.find(*here) if one.document.attached}
-        entries = await trio.to_thread.run_sync(spool.find, *here, self._session.identity)
         entry = next((one for one in entries if one.about.id not in open_now), None)
         if entry is None:
             return ""

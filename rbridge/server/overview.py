@@ -70,6 +70,7 @@ class Overview:
         if mine is None:
             return {"ok": False, "error": f"{one.name}: the editor's text is gone"}, []
         try:
+            one.looked()
             return {"ok": True, "row": _told(one)}, [texts.take(theirs), mine]
         except OSError as error:
             os.close(mine)

@@ -68,7 +68,9 @@ class Readings:
     """Whether the editor wrote a text that it never handed over."""
     overtaken: list[int] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)
-    """Of the saves that the host has not acknowledged; it may have written any of them."""
+    """Of the saves that the host has not acknowledged and may have written, and of the newest."""
+    sent: int = 0
+    """The newest save that may have left the laptop."""
     stood_on: str = ""
     """The base that the save on its way was sent with."""
     replacing: int = 0

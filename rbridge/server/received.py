@@ -18,6 +18,7 @@ from typing import BinaryIO
 import trio
 
 from rbridge.errors import RbridgeError, RemoteProtocolError
+from rbridge.server import sending
 from rbridge.server.files import laid_out
 from rbridge.server.inflate import Inflating
 from rbridge.wire import delta, values
@@ -142,9 +143,9 @@ def _pieces(said: Change, body: Path, base: Path | None) -> Iterator[bytes]:
         if said.encoding == "delta":
             if base is None:
                 raise CannotApply("the base is not here")
-            with open(base, "rb") as old:
+            with open(base, "rb") as old, sending.buffer(source.fileno()) as packed:
                 fd = old.fileno()
-                yield from delta.apply(lambda at, count: os.pread(fd, count, at), source.read(), said.size)
+                yield from delta.apply(lambda at, count: os.pread(fd, count, at), packed, said.size)
             return
         inflating = Inflating(said.size) if said.encoding == "zlib" else None
         while data := source.read(PIECE):

@@ -10,7 +10,7 @@ from rbridge.adapters.base import Result, State
 from rbridge.errors import NoInput, TryAgain, UsageError
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
-from rbridge.server.spool import About
+from rbridge.server.spool import About, Spool
 
 Answer = dict[str, Any]
 
@@ -43,13 +43,20 @@ async def send(documents: Documents, document: str, sure: bool) -> Answer:
     outcome = await target.recover(entry.file, about.base)
     if outcome.result is Result.SAVED:
         if own is not None:
-            own.delivered()
-        await trio.to_thread.run_sync(spool.drop, about.id)
+            own.delivered(about.sha256)
+        await trio.to_thread.run_sync(_drop, spool, about)
         return {"ok": True, "said": f"{where}: saved"}
     if outcome.result is Result.SENT:
         return {"ok": True, "said": f"{where}: sent; this host confirms nothing, so the text is still kept"}
     message = outcome.message or f"{where}: {outcome.result.value}"
     return _no(TryAgain.exit_code, message, f"rbridge recover save {about.id} FILE makes a copy of it")
+
+
+def _drop(spool: Spool, about: About) -> None:
+    """The host has the text of *about*: erase it, unless a newer one has taken its place meanwhile."""
+    now = spool.get(about.id)
+    if now is not None and now.about.sha256 == about.sha256:
+        spool.drop(about.id)
 
 
 def _target(documents: Documents, about: About) -> Editing | None:

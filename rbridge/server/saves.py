@@ -21,13 +21,16 @@ NOT_KEPT = "the text is NOT kept (spool = false): save it elsewhere before you c
 
 @dataclass
 class Save:
-    """*fd* is the text, *digest* its sha256, empty until it is known; *settled*: the adapter was answered."""
+    """*fd* is the text, *digest* its sha256, empty until it is known; *settled*: the adapter was answered;
+    *kept*: it was put into the spool.
+    """
 
     serial: int
     fd: int
     digest: str = ""
     settled: trio.Event = field(default_factory=trio.Event)
     outcome: Outcome = field(default=Outcome(Result.KEPT))
+    kept: bool = False
 
 
 class Saves:
@@ -101,8 +104,21 @@ class Saves:
             )
         except RbridgeError as error:
             return refusal(error)
+        save.kept = True
         self.kept = kept.about.sha256
         return f"the text is kept at {kept.file}"
+
+    def is_lacking(self, serial: int | None) -> bool:
+        """Whether save *serial* could not be put into the spool, though there is one."""
+        save = self.get(serial)
+        return save is not None and not save.kept and self._spool is not None
+
+    def keep_again(self, serial: int | None, base: str) -> str:
+        """Try it once more with save *serial*: there may be room by now. Empty where there is no need."""
+        save = self.get(serial)
+        if save is None or not self.is_lacking(serial):
+            return ""
+        return self.keep(save, Result.KEPT.value, base)
 
     def drop(self) -> None:
         """The host has what the spool has of this document."""
@@ -149,11 +165,15 @@ class Saves:
             return refusal(error)
         return f"the text is kept at {kept.file}"
 
-    def close(self, base: str) -> list[Outcome]:
-        """The document is over: what nobody answered goes to the spool. Returns the outcomes to log."""
-        outcomes = []
+    def close(self, base: str, unsettled: int | None = None) -> list[Outcome]:
+        """The document is over: what nobody answered goes to the spool, and save *unsettled*, which the host
+        does not have, if it is not there. Returns the outcomes to log.
+        """
+        again = self.keep_again(unsettled, base)
+        outcomes = [Outcome(Result.KEPT, again)] if again else []
         for save in self.unanswered:
-            where = self.keep(save, Result.KEPT.value, base) if save.serial == self.newest else ""
+            newest = save.serial == self.newest and save.serial != unsettled
+            where = self.keep(save, Result.KEPT.value, base) if newest else ""
             outcomes.append(Outcome(Result.KEPT, where))
             self.settle(save.serial, outcomes[-1])
         self.prune(())

@@ -251,7 +251,11 @@ class Session:
         spool = self._all.tools.spool
         if spool is None:
             return None
-        entry = await trio.to_thread.run_sync(spool.of, self.secret, token)
+        try:
+            entry = await trio.to_thread.run_sync(spool.of, self.secret, token)
+        except RbridgeError as error:
+            logger.warning("%s: %s", self.label, error)
+            return self.documents.get(token)
         if entry is None or token in self.documents or self._all.stopping:
             return self.documents.get(token)
         theirs = entry.about.identity

@@ -179,8 +179,17 @@ class Spool:
             logger.warning("cannot erase %s from the spool: %s", document, error.strerror)
 
     def entries(self) -> list[Entry]:
-        """All texts, oldest first; a directory that a crash left without its ``about.json`` is not one."""
-        found = [self.get(name) for name in os.listdir(self.root) if _ID.fullmatch(name)]
+        """All texts, oldest first; a directory that a crash left without its ``about.json`` is not one.
+
+        Raises CannotCreate when nobody can tell what there is.
+        """
+        try:
+            names = os.listdir(self.root)
+        except FileNotFoundError:  # somebody removed it; the next text makes it again
+            return []
+        except OSError as error:
+            raise CannotCreate(f"cannot read {self.root}: {error.strerror}") from error
+        found = [self.get(name) for name in names if _ID.fullmatch(name)]
         return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.about.time)
 
     def get(self, document: str) -> Entry | None:
@@ -245,9 +254,11 @@ class Spool:
         same = [
             entry.about.id
             for entry in self.entries()
-            if entry.about.replaced and (entry.about.host, entry.about.path) == (about.host, about.path)
+            if entry.about.replaced
+            and (entry.about.host, entry.about.path) == (about.host, about.path)
+            and entry.about.id != about.id  # the clock may have been put back: it is the newest all the same
         ]
-        for document in same[:-BESIDE]:
+        for document in same[: max(0, len(same) + 1 - BESIDE)]:
             self.drop(document)
 
     def _settle(self, directory: str) -> None:
@@ -309,7 +320,9 @@ def _replace(path: str, data: bytes) -> None:
     staged = path + ".new"
     fd = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        os.write(fd, data)
+        view = memoryview(data)
+        while view:  # a disk that is nearly full takes a part
+            view = view[os.write(fd, view) :]
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -201,3 +201,11 @@ async def test_a_server_that_is_not_installed_is_named(tmp_path: Path) -> None:
         async with lifeline(start(tmp_path, "/bin/true")) as line:
             with pytest.raises(NotListening, match="cannot start ed: /no/such/tmux: No such file"):
                 await line.ask(["/no/such/tmux"], os.environ)
+
+
+async def test_a_server_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DEADLINE", 0.1)
+    with trio.fail_after(DEADLINE):
+        async with lifeline(start(tmp_path, "true")) as line:
+            with pytest.raises(NotListening, match="sh does not answer within 0.1 s"):
+                await line.ask(shell("exec sleep 600"), os.environ)

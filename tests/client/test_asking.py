@@ -119,3 +119,12 @@ def test_all_are_found_those_with_a_pid_too_and_only_in_a_safe_directory(here):
     ]
     here.runtime.chmod(0o755)
     assert asking.everywhere() == []
+
+
+def test_one_that_was_started_in_a_login_is_found_without_its_variables(here, background, monkeypatch):
+    background().resident.table["/a"] = ("dirty", True, "")
+    monkeypatch.setattr(asking, "LOGIN", str(here.runtime))
+    for name in ("RBRIDGE_RUNTIME_DIR", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(asking.paths, "runtime_candidates", lambda: [str(here.path / "elsewhere")])
+    assert rows(asking.ask("status", {})) == ["/a"]

@@ -176,3 +176,13 @@ def test_a_body_may_be_of_any_pieces(stage):
         stage.other.sendall(bytes((byte,)))
         stage.loop.turn(1)
     assert stage.owner.told == ["save", b"x", b"y", "end"]
+
+
+def test_a_hang_up_while_it_is_paused_wakes_nobody(stage):
+    stage.channel.start()
+    stage.channel.pause()
+    stage.other.close()
+    assert stage.loop._wait(0.0) == []
+    stage.channel.go_on()
+    stage.loop.turn(0.0)
+    assert stage.owner.told == ["eof"]

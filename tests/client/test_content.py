@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 
@@ -115,3 +116,15 @@ def test_a_file_is_packed_into_one_without_a_name(home):
         os.close(made)
         with pytest.raises(NoInput):
             content.pack(file.fileno(), 10, 3_000_000)
+
+
+def test_standard_input_without_a_descriptor_to_spare_cannot_be_told(home, document, monkeypatch):
+    home.file("a", "text")
+    one = document("a")
+    one.source.stdin = True
+
+    def dup(number: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "dup", dup)
+    assert content.find(one, keep=True).reason == "failed"

@@ -80,3 +80,16 @@ def test_a_c_library_without_the_function_is_asked_by_number(
         return
     assert exchange.exchange(*map(str, names))
     assert names[0].read_text() == "b"
+
+
+def test_a_system_that_forbids_what_ctypes_does_is_one_without_it(
+    names: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*arguments: object, **named: object) -> object:
+        raise MemoryError
+
+    import ctypes
+
+    monkeypatch.setattr(ctypes, "CDLL", forbidden)
+    monkeypatch.setattr(exchange, "_call", [])
+    assert not exchange.exchange(*map(str, names))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
+import rbridge
 from rbridge.client.handed import differs, source
 from rbridge.client.intercom import Message
 from rbridge.errors import RemoteProtocolError
@@ -85,3 +88,23 @@ def test_the_source_takes_the_descriptor(here, message):
     assert (made.mode, made.line, made.fd >= 0) == (420, 3, True)
     assert one.descriptors == []
     made.close()
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy decodes with UTF-8 always")
+def test_a_name_that_the_locale_cannot_spell_is_a_file_all_the_same(here):
+    """Python 3.6 takes LANG=C for ASCII; this one has to be told so."""
+    path = here.file("fa\u00e7ade.py", "x")
+    script = (
+        "import os, sys\n"
+        "from rbridge.client.handed import differs, source\n"
+        "from rbridge.client.intercom import Message\n"
+        "assert sys.getfilesystemencoding() == 'ascii'\n"
+        "real = os.environb[b'FILE'].decode('utf-8')\n"
+        "message = Message('file', {'path': real, 'real': real})\n"
+        "message.descriptors.append(os.open(os.environ['FILE'], os.O_RDONLY))\n"
+        "print(repr(differs(message)), source(message).real == os.environ['FILE'])\n"
+    )
+    env = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "FILE": str(path)}
+    env["PYTHONPATH"] = os.path.dirname(os.path.dirname(rbridge.__file__))
+    ran = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == ("'' True\n", "")

@@ -72,6 +72,22 @@ def test_in_the_middle_of_a_record_we_say_so_more_often(host, quiet):
     host.heard("beat")
 
 
+def test_in_the_middle_of_a_record_on_a_further_connection_we_say_so_on_the_main_one_too(host, quiet):
+    """A large text takes a minute on a slow line; the daemon, which waits for its answer, would hang up."""
+    token = host.resident.documents[0].source.token
+    host.main.say("dial", dial=1)
+    host.until(lambda: len([line for line in host.laptop.lines if line.heard]) == 2)
+    host.until(lambda: host.resident.session.joins.channels)
+    other = host.laptop.lines[-1]
+    other.silent = True
+    said = other.spell("save", b"new", token=token, save=1, sha256=sha(b"new"), size=3, base=sha(b"old"))
+    other.sock.sendall(said[:-2])
+    host.until(lambda: host.resident.session.joins.channels[0].midway)
+    for count in (1, 2):
+        host.skip(BEAT_BUSY + 0.1)
+        host.heard("beat", count)
+
+
 def test_one_that_is_silent_is_looked_for_elsewhere_and_dropped_when_it_is_found(
     host, quiet, laptop, rendezvous
 ):

@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from rbridge.client import joins
 from tests.client.laptop import sha
 
 MEGABYTE = 1 << 20
@@ -139,3 +140,12 @@ def test_a_large_text_that_is_fetched_goes_there_too(host, here, opened, random)
     assert said.headers.get("encoding", "") == ("" if random else "zlib")
     assert (said.body if random else zlib.decompress(said.body)) == text
     assert host.resident.attached
+
+
+def test_no_more_connections_than_that_are_dialled(host, opened, monkeypatch):
+    monkeypatch.setattr(joins, "DIALS", 3)
+    for number in range(1, 9):
+        host.main.say("dial", dial=number)
+    host.until(lambda: len(host.resident.session.joins.channels) == 3)
+    host.until(lambda: len([line for line in host.log if "3 of them are open already" in line]) == 5)
+    assert len(host.resident.session.joins.channels) == 3

@@ -237,3 +237,12 @@ def test_nodes_that_share_a_home_have_a_key_each(keys, monkeypatch):
     assert key.read(DAEMON) is None
     key.install(DAEMON, LINE)
     assert len(os.listdir(keys)) == 2
+
+
+def test_a_home_that_cannot_be_reached_is_said_and_ends_nothing(keys, monkeypatch):
+    """As on a file server that wants a ticket: the process in the background must survive the night."""
+    away = keys.parent.parent / "away"
+    away.write_text("")
+    monkeypatch.setenv("HOME", str(away))
+    with pytest.raises(Denied, match=f"no key can be read below {away}: not a directory"):
+        key.read(DAEMON)

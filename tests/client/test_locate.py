@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,13 @@ import pytest
 from rbridge import tcpowner
 from rbridge.client import locate
 from rbridge.client.options import parse
+from rbridge.client.probe import FAILED, WAITING, Probe
 from rbridge.client.settings import Endpoint
 from rbridge.errors import Denied, NotListening, TryAgain
 from tests.client.editors import LINK, PLAIN, Editor, Talk
 from tests.client.foreign import NOBODY
 from tests.harness.environment import stop
+from tests.harness.wait import until
 
 FOREIGN = Path(__file__).with_name("foreign.py")
 
@@ -306,3 +309,28 @@ def test_greets_never(home, rbridge_open, editor):
     ran = rbridge_open("--timeout", "0.3", *served.where, "a.py")
     assert ran.code == 69
     assert "said nothing within 0.3 s" in ran.err
+
+
+def test_a_listener_that_resets_behind_its_greeting_is_a_failure_and_no_more():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        endpoint = Endpoint("tcp", "test", host="127.0.0.1", port=listener.getsockname()[1])
+        probe = Probe(endpoint, socket.AF_INET, listener.getsockname(), 5.0)
+        there, _ = listener.accept()
+        there.sendall(LINK)
+        there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        there.close()
+    until(lambda: not is_connected(probe.sock), what="it is reset")
+    probe.state = WAITING
+    probe.read()
+    locate.judge(probe, (os.geteuid(),))
+    assert probe.state == FAILED
+
+
+def is_connected(sock) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True

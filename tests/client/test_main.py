@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from rbridge.client import leftovers
-from rbridge.client.main import Run, encodable
+from rbridge.client.main import Run
+from rbridge.paths import encodable
 from tests.client.editors import LINK, Talk
 from tests.client.residents import Laptop
 from tests.harness.wait import stays, until

@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from rbridge.client import watched
 from rbridge.wire import delta
 from tests.client.laptop import sha, unquoted
 
@@ -83,6 +84,30 @@ def test_our_own_save_is_no_news(host, here, opened):
     for _ in range(20):
         host.skip(2.1)
         host.main.say("beat")
+    assert not host.main.all("changed")
+
+
+def test_a_large_file_is_read_at_most_once_a_minute_however_often_it_is_saved(
+    host, here, opened, monkeypatch
+):
+    monkeypatch.setattr(watched, "READ", 10)
+    read = []
+    real = watched.Watched._read
+    monkeypatch.setattr(
+        watched.Watched, "_read", lambda self, *words: read.append(host.clock()) or real(self, *words)
+    )
+    base = b"a text that is larger than that"
+    opened(base)
+    for number in range(1, 31):
+        text = base + b" %d" % number
+        host.main.save(token(host), number, text, base)
+        host.heard("saved", number)
+        base = text
+        for _ in range(3):
+            host.skip(2.1)
+            host.main.say("beat")
+    assert 1 <= len(read) <= 4  # in a little more than three minutes
+    assert all(after - before >= watched.RARELY for before, after in zip(read, read[1:], strict=False))
     assert not host.main.all("changed")
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
+import shutil
 import socket
+import stat
 import threading
 
 import pytest
 
 from rbridge.client import asking, caller, reception, sockets
-from rbridge.client.intercom import Intercom, connected, spelled
+from rbridge.client.intercom import Intercom, Message, connected, spelled
 from rbridge.client.loop import Loop
 from rbridge.client.reception import CALLERS, Reception
+from tests.client.residents import Answering
 from tests.harness.wait import until
 
 
@@ -239,3 +244,72 @@ def test_rows_are_those_below_a_path_by_any_name(here, background, visit):
         asker.say("status", {"path": str(path), "real": os.path.realpath(path)})
         assert heard(asker).get("path") == str(here.path / "work/a")
         assert heard(asker).command == "done"
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["socket", "directory"])
+def test_it_is_found_again_after_its_socket_was_removed(here, background, visit, monkeypatch, whole):
+    """systemd-logind does so at the last logout, and the process goes on."""
+    monkeypatch.setattr(reception, "STAY", 0.02)
+    there = background()
+    there.resident.table["/a"] = ("dirty", True, "")
+    if whole:
+        shutil.rmtree(here.runtime)
+    else:
+        os.unlink(there.path)
+    until(lambda: os.path.exists(there.path), what="it is there again")
+    until(lambda: rows(visit(there)) == [("/a", "dirty")], what="it answers")
+    assert stat.S_IMODE(os.lstat(there.path).st_mode) == 0o600
+
+
+def test_where_it_cannot_be_found_yet_it_tries_again(here, background, monkeypatch):
+    monkeypatch.setattr(reception, "STAY", 0.02)
+    directory = os.open(here.runtime, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    there = background()
+    assert there.path == ""
+    os.close(directory)
+    until(lambda: asking.everywhere(), what="it is found")
+
+
+def test_where_one_directory_is_full_the_next_is_taken(here, monkeypatch):
+    full, room = here.runtime / "full", here.runtime / "room"
+    monkeypatch.setattr(reception.paths, "runtime_candidates", lambda: [str(full), str(room)])
+    real = reception.reach
+
+    def bind(path: str, do: object) -> None:
+        if path.startswith(str(full)) and "bind" in str(do):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, do)
+
+    monkeypatch.setattr(reception, "reach", bind)
+    loop = Loop()
+    one = Reception(loop, str(here.state))
+    one.listen("tunnel")
+    assert os.path.dirname(one.path) == str(room)
+    one.close()
+    loop.close()
+
+
+def test_the_umask_of_the_process_is_left_alone(here, background, monkeypatch):
+    """Threads make files meanwhile."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was changed"))
+    assert stat.S_IMODE(os.lstat(background().path).st_mode) == 0o600
+
+
+def test_nobody_goes_on_looking_for_a_command_that_has_left(here):
+    now = [0.0]
+    loop = Loop(lambda: now[0])
+    one = Reception(loop, str(here.state))
+    one.resident = Answering()  # type: ignore[assignment]
+    one.resident.table["/a"] = ("conflict", True, "")  # type: ignore[attr-defined]
+    ours, theirs = socket.socketpair()
+    connection = one.welcome(ours, False, 1)  # type: ignore[arg-type]
+    one.resolve(connection, Message("resolve", {"path": "/a", "choose": "show"}))
+    connection.gone()
+    for _ in range(3):
+        now[0] += 1.0
+        loop.turn(0)
+    assert [timer for _, _, timer in loop._timers if timer.callback is not None] == []
+    theirs.close()
+    one.close()
+    loop.close()

@@ -68,12 +68,17 @@ def test_a_refused_text_that_the_user_gave_up_is_no_failure_any_more(host, here,
     assert asker.codes == [0]
 
 
-def test_sigterm_closes_everything_at_the_laptop(host, opened):
+def test_sigterm_leaves_everything_open_at_the_laptop(host, opened):
+    """This host may be shutting down: what the user typed there and did not save must not end with us."""
     asker = opened("a", "b")
     host.resident.signalled(signal.SIGTERM)
     host.until(host.resident.done)
-    host.heard("close", 2)
-    assert asker.codes == [0, 0]
+    main = host.main
+    host.resident.end()
+    host.until(lambda: main.ended)
+    assert not main.all("close")
+    assert asker.codes == [74, 74]
+    assert "a: the client on this host was ended by signal 15; the file stays open" in asker.lines[2]
     assert "ended by signal 15" in host.log
 
 
@@ -89,8 +94,39 @@ def test_the_end_waits_for_a_save_that_is_being_written(host, here, opened, monk
     threading.Timer(0.1, gate.set).start()
     host.resident.end()
     assert (here.path / "a").read_bytes() == b"new"
-    assert asker.codes == [0]
+    host.until(lambda: host.main.all("saved"))
+    assert asker.codes == [74]
     assert os.listdir(here.path) == ["a"]
+
+
+def test_a_file_is_saving_from_the_first_byte_that_comes_to_the_last_on_disk(host, here, opened, monkeypatch):
+    opened("a")
+    gate = threading.Event()
+    real = incoming.Incoming.finish
+    monkeypatch.setattr(incoming.Incoming, "finish", lambda self: gate.wait(20) and real(self))
+    token = document(host).source.token
+    said = host.main.spell("save", b"new", token=token, save=1, sha256=sha(b"new"), size=3, base=sha(b"old"))
+    assert host.resident.rows()[0][1] == "clean"
+    host.main.sock.sendall(said[:-2])
+    host.until(lambda: host.resident.session.main.arriving)
+    assert host.resident.rows()[0][1] == "saving"
+    host.main.sock.sendall(said[-2:])
+    host.until(lambda: host.resident.busy)
+    assert host.resident.rows()[0][1] == "saving"
+    gate.set()
+    host.heard("saved")
+    assert host.resident.rows()[0][1] == "clean"
+
+
+def test_a_save_that_is_cut_off_is_not_saving_any_more(host, opened):
+    opened("a")
+    token = document(host).source.token
+    said = host.main.spell("save", b"new", token=token, save=1, sha256=sha(b"new"), size=3, base=sha(b"old"))
+    host.main.sock.sendall(said[:-2])
+    host.until(lambda: host.resident.session.main.arriving)
+    host.main.cut()
+    host.until(lambda: not host.resident.attached)
+    assert host.resident.rows()[0][1] == "unsaved"
 
 
 def test_a_save_that_is_arriving_at_the_end_leaves_nothing(host, here, opened):
@@ -184,3 +220,23 @@ def test_a_hundred_more_files_take_little_memory_and_no_descriptor(host, here, o
     )
     assert len(os.listdir("/proc/self/fd")) == descriptors
     assert resident_kib() - memory < 100 * 100
+
+
+def test_who_waits_for_what_is_closed_here_while_nobody_is_connected_cannot_believe_it_saved(host, opened):
+    asker = opened("a")
+    host.laptop.hang_up()
+    host.until(lambda: not host.resident.attached)
+    host.resident.close(document(host))
+    host.until(lambda: asker.codes)
+    assert asker.codes == [74]
+    assert "a: closed here while not connected: what mylaptop has of it may not be" in asker.lines[-1]
+
+
+@pytest.mark.parametrize(("shown", "code"), [("clean", 0), ("dirty", 0), ("saving", 74)])
+def test_closing_here_what_is_on_its_way_is_no_success(host, opened, shown, code):
+    asker = opened("a")
+    host.main.say("state", token=document(host).source.token, state=shown)
+    host.until(lambda: document(host).shown == shown)
+    host.resident.close(document(host))
+    host.until(lambda: asker.codes)
+    assert asker.codes == [code]

@@ -121,7 +121,8 @@ def test_it_looks_every_second_and_rarely_after_ten_minutes(stage, monkeypatch):
     stage.skip(search.TIRED)
     before = len(looks)
     stage.looks(10)
-    assert len(looks) - before == 2
+    assert len(looks) - before == 5
+    assert search.RARELY < 3  # seconds after the tunnel's return a session goes on, however long it was away
 
 
 def test_a_socket_that_appears_elsewhere_is_found(stage, laptop, rendezvous):

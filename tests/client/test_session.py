@@ -424,3 +424,25 @@ def test_a_cut_off_save_that_is_sent_again_leaves_no_failure(host, here, opened,
     host.laptop.answers["resume"] = again
     host.until(lambda: asker.codes)
     assert asker.codes == [0]
+
+
+def test_a_save_that_waited_and_makes_no_sense_ends_the_session_and_not_the_process(host, here, slow):
+    here.file("a", b"x" * 3_000_000)
+    gate, real = threading.Event(), incoming.take_base
+
+    def take_base(document):
+        gate.wait(20)
+        real(document)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(incoming, "take_base", take_base)
+        asker = host.begin("-w", "a")
+        host.until(lambda: asker.open)
+        host.skip(1)
+        host.until(lambda: host.resident.busy)
+        host.main.say("save", b"new", token=token(host), save=1, size="lots")
+        host.until(lambda: host.resident.session.main.paused)
+        gate.set()
+        host.until(lambda: asker.codes)
+    assert asker.codes == [65]
+    assert "makes no sense: save: 'size' is no size" in asker.lines[-1]

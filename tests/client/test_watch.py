@@ -142,3 +142,20 @@ def test_nobody_looks_while_it_is_paused(stage: Stage) -> None:
     stage.watch.pause(False)
     stage.turn(0.1)
     stage.looks(file, 1)
+
+
+def test_where_no_thread_is_to_be_had_the_look_is_left_for_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, file = Document(), File()
+    stage.watch.add(one, file)  # type: ignore[arg-type]
+    with monkeypatch.context() as without:
+
+        def start(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        without.setattr(threading.Thread, "start", start)
+        stage.turn(2.1)
+        assert file.looks == 0
+    stage.turn(2.1)
+    stage.looks(file, 1)

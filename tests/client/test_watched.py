@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rbridge.client import watched
+from rbridge.client import pieces, stamp, watched
 from rbridge.client.watched import Change, Watched
 from rbridge.wire import delta
 
@@ -194,6 +194,34 @@ def test_a_large_file_is_read_at_most_once_a_minute_and_not_held(
     change = changed(file, 61.0)
     assert change.body is None
     assert change.sha256 == sha(TEXT + b"more")
+
+
+def test_a_large_file_that_was_read_a_moment_ago_is_not_read_to_be_watched(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "READ", 1000)
+    read: list[int] = []
+    digest = pieces.digest
+
+    def spied(fd: int) -> tuple[int, str]:
+        read.append(fd)
+        return digest(fd)
+
+    monkeypatch.setattr(pieces, "digest", spied)
+    old(path)
+    with path.open("rb") as there:
+        found = stamp.take(there.fileno())
+    read.clear()
+    racy = stamp.of(path.stat(), len(TEXT), sha(TEXT), 0)
+    for known in (found, racy):
+        file = Watched(str(path), sha(TEXT), len(TEXT), known, 0.0)
+        assert file.look(2.0) is None
+    assert not read
+    assert file.look(61.0) is None  # its times cannot tell that it is the same
+    assert len(read) == 1
+    path.write_bytes(TEXT + b"more")
+    change = changed(Watched(str(path), sha(TEXT), len(TEXT), found, 0.0), 61.0)
+    assert (change.sha256, change.replaced) == (sha(TEXT + b"more"), False)
 
 
 def test_a_quiet_file_costs_a_stat(path: Path) -> None:

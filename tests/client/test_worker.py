@@ -71,3 +71,17 @@ def test_at_rest_there_is_no_thread(loop):
         if thread is not threading.main_thread() and thread.daemon and "work" in repr(thread):
             thread.join(5)
     assert threading.active_count() <= before
+
+
+def test_where_no_thread_is_to_be_had_the_job_is_done_all_the_same(loop, monkeypatch):
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    told: list[object] = []
+    worker = Worker(loop, lambda: told.append("idle"))
+    worker.do(lambda: 1, lambda result, error: told.append((result, error)))
+    worker.do(lambda: 1 // 0, lambda result, error: told.append(type(error)))
+    assert worker.busy
+    loop.run(lambda: "idle" in told)
+    assert told == [(1, None), ZeroDivisionError, "idle"]

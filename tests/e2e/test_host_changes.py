@@ -177,6 +177,22 @@ def log(tunnel: Bridge, editor: Editor) -> Log:
     return Log(tunnel.home, tunnel, editor)
 
 
+def test_following_is_offered_for_a_file_that_grew_twice_in_a_minute(
+    tunnel: Bridge, file: Path, opened: Opened
+) -> None:
+    text = OLD
+    for number in range(4):
+        text += b"epoch %d\n" % number
+        with open(file, "ab") as out:
+            out.write(b"epoch %d\n" % number)
+        until(lambda text=text: opened.content == text)  # type: ignore[misc]
+        if number:
+            until(lambda: "rbridge open --follow" in tunnel.daemon.err)
+        else:
+            assert "keeps growing" not in tunnel.daemon.err
+    assert tunnel.daemon.err.count("keeps growing") == 1
+
+
 def test_a_followed_log_grows_and_starts_again(log: Log, tunnel: Bridge) -> None:
     log.append(b"line 2\n")
     log.shows(b"line 1\nline 2\n")

@@ -155,3 +155,20 @@ def test_a_killed_clients_file_is_opened_again_and_its_text_goes_on_there(
     second.quit()
     until(lambda: not tunnel.ps())
     assert "nothing is open" in tunnel.laptop("status").ok().err
+
+
+def test_the_editor_outlives_a_client_that_is_told_to_end(tunnel: Bridge, editor: Editor, file: Path) -> None:
+    """As every process of a host that shuts down is; what is typed on the laptop meanwhile is not lost."""
+    tunnel.open("train.py").ok()
+    opened = editor.wait_open()
+    tunnel.until_host("train.py clean")
+    for pid in tunnel.ps():
+        os.kill(pid, signal.SIGTERM)
+    until(lambda: not tunnel.ps())
+    tunnel.until_laptop("train.py not connected")
+    opened.write(NEW)
+    opened.quit()
+    tunnel.until_laptop("train.py dirty not connected")
+    (line,) = tunnel.laptop("recover").ok().out.splitlines()
+    assert f"{len(NEW)} bytes" in line
+    assert file.read_bytes() == OLD

@@ -225,6 +225,26 @@ def test_closed_while_the_tunnel_is_away_the_text_lands_and_then_it_ends(
     assert tunnel.laptop("recover", "list").ok().out == ""
 
 
+def test_without_a_spool_nothing_is_kept_on_the_disk_and_the_open_text_still_lands(
+    sshd: Sshd, editor: Editor, daemon: Callable[..., Daemon], join: Join
+) -> None:
+    tunnel = join(sshd, daemon(editor=editor.spec, config="spool = false\n"))
+    file = tunnel.home.file("train.py", OLD)
+    tunnel.open("train.py").ok()
+    opened = editor.wait_open()
+    tunnel.until_host("train.py clean")
+    tunnel.forward.cut()
+    tunnel.until_laptop("train.py not connected")
+    opened.write(NEW)
+    until(lambda: "the text is NOT kept (spool = false)" in tunnel.daemon.err)
+    assert not (tunnel.daemon.home.state / "spool").exists()
+    assert tunnel.laptop("status", "-q").code == 75
+    tunnel.again()
+    until(lambda: file.read_bytes() == NEW)
+    tunnel.until_laptop("train.py clean")
+    assert tunnel.laptop("status", "-q").code == 0
+
+
 # Daemons that come and go
 
 

@@ -264,3 +264,12 @@ def test_what_a_crash_left_in_the_spool_is_put_in_order(left, monkeypatch):
     monkeypatch.setattr(left.spool, "tidy", lambda: tidied.append(True))
     left.take()
     assert tidied == [True]
+
+
+def test_what_the_host_acknowledged_just_before_the_end_waits_no_longer(left):
+    left.write(resume={"alive": True})
+    with open(left.file, "rb") as file:
+        words = {"host": "gpu1", "path": "/home/u/train.py", "shown": "train.py", "why": "kept", "base": ""}
+        left.spool.keep(left.id, file.fileno(), "train.py", **words)
+    assert len(left.take()) == 1
+    assert left.spool.entries() == []

@@ -328,3 +328,18 @@ async def test_an_address_that_makes_no_sense_is_said_before_anything_is_made(di
     with pytest.raises(UsageError):
         await daemon.serve(Config(listen=("0.0.0.0:1",)), Editor(None))
     assert os.listdir(directories / "run") == []
+
+
+async def test_an_error_of_our_own_ends_one_connection_and_is_logged(serving, monkeypatch, caplog):
+    monkeypatch.setattr(daemon.logger, "propagate", True)
+    run = daemon.Connection.run
+
+    async def fail(self):
+        monkeypatch.setattr(daemon.Connection, "run", run)
+        raise KeyError
+
+    monkeypatch.setattr(daemon.Connection, "run", fail)
+    async with serving() as served, connected(served.unix) as bad, connected(served.unix) as good:
+        assert await bad.closed()
+        await good.link()
+    assert "an error in rbridge itself" in caplog.text

@@ -372,3 +372,13 @@ def test_a_save_that_a_plain_client_did_not_take_whole_is_kept_and_not_uncertain
 def test_a_save_before_the_editor_is_open_is_a_mistake():
     with pytest.raises(KeyError):
         Document(NAME, link=True).handle(Saved(1))
+
+
+def test_saves_that_were_never_sent_are_not_remembered():
+    document = Document(NAME, link=True, base="old")
+    document.handle(Opened())
+    document.handle(Saved(1, "one"))
+    document.handle(Lost())
+    for serial in range(2, 50):
+        document.handle(Saved(serial, f"text {serial}"))
+    assert document.digests == {1: "one", 49: "text 49"}

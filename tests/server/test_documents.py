@@ -74,3 +74,25 @@ async def test_a_thousand_documents_are_cheap(laptop, count):
         assert (await host.hear())[0] == "close"
     await laptop.until(lambda: len(laptop.documents) == 0)
     assert laptop.texts() == []
+
+
+async def test_stopping_does_not_wait_for_a_host_that_takes_nothing(laptop, clock):
+    host = laptop.connect()
+    await host.link()
+    await host.open(b"x")
+    await laptop.editor.opened()
+    assert (await host.hear())[0] == "opened"
+    (one,) = laptop.documents.all()
+
+    async def stuck():
+        await trio.sleep_forever()
+
+    one.session.peer.stream.send_stream.send_all_hook = stuck
+    limit = laptop.config.limits.shutdown
+    with trio.fail_after(3 * limit):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(laptop.documents.stop)
+            for _ in range(2):
+                await laptop.quiet()
+                clock.jump(limit)
+    assert laptop.texts() == []

@@ -166,6 +166,7 @@ async def test_without_spool_nothing_is_kept_and_the_user_is_told(laptop):
     await host.hang_up()
     await laptop.until(lambda: edit.shown[-1:] == [(State.CLEAN, "not connected")])
     outcome = await edit.save(b"new")
+    assert outcome.result is Result.REFUSED
     assert "NOT kept" in outcome.message
     assert laptop.kept() == []
 
@@ -176,7 +177,7 @@ async def test_a_full_spool_is_told(laptop, document):
     await host.hang_up()
     await laptop.until(lambda: edit.shown[-1] == (State.CLEAN, "not connected"))
     outcome = await edit.save(b"new")
-    assert outcome.result is Result.KEPT
+    assert outcome.result is Result.REFUSED
     assert "could NOT be kept (the spool is full)" in outcome.message
 
 

@@ -8,7 +8,9 @@ import trio
 from rbridge.adapters.base import State
 from tests.harness.cancelling import at_every_step
 from tests.server.conftest import Laptop
-from tests.server.editings import again, change, resume
+from tests.server.editings import Saving, again, change, document, resume, sha, text_of
+
+__all__ = ["document"]
 
 LARGE = os.urandom(200_000)  # more than what is worked on without a thread
 
@@ -135,3 +137,100 @@ async def test_cancelled_at_every_step(tmp_path, kind):
     life = kind(tmp_path)
     steps = await at_every_step(life, life.afterwards)
     assert steps > 50
+
+
+async def test_a_save_made_while_the_hosts_text_takes_its_place_does_not_stand_on_that(
+    laptop, document, nursery
+):
+    host, edit = document
+
+    async def replace(snapshot):
+        Saving(nursery, edit, b"mine")
+        await laptop.quiet()
+        edit.text.file.write_bytes(snapshot.read_bytes())
+        return True
+
+    edit.replace = replace
+    await change(host, b"theirs")
+    command, headers, _ = await host.hear()
+    assert (command, headers["base"]) == ("save", sha(b"old"))
+    assert "over" not in headers
+
+
+async def test_a_difference_that_did_not_give_the_text_is_followed_by_all_of_it(laptop, nursery):
+    text = b"".join(b"line %d\n" % number for number in range(1000))
+    host = laptop.connect()
+    await host.link()
+    await host.open(text)
+    edit = await laptop.editor.opened()
+    assert (await host.hear())[0] == "opened"
+    mine = text.replace(b"line 500\n", b"mine\n")
+    save = Saving(nursery, edit, mine)
+    assert (await host.hear())[1]["encoding"] == "delta"
+    failed = {"token": "t", "save": "1", "reason": "failed", "message": "no"}
+    await host.say("refused", **failed)
+    command, headers, body = await host.hear()
+    assert (command, headers["save"], headers["base"]) == ("save", "1", sha(text))
+    assert headers["encoding"] != "delta"
+    assert text_of(text, headers, body) == mine
+    await host.say("refused", **failed)
+    assert (await save.result(laptop)).message.startswith("no;")
+
+
+async def test_a_text_that_could_not_be_kept_is_kept_once_there_is_room(laptop, document, nursery):
+    host, edit = document
+    laptop.spool._limit = 2
+    save = Saving(nursery, edit, b"sent")
+    assert (await host.hear())[0] == "save"
+    await host.hang_up()
+    assert "NOT be kept" in (await save.result(laptop)).message
+    laptop.spool._limit = 1000
+    edit.close()
+    await laptop.until(lambda: laptop.kept() == [b"sent"])
+    await laptop.until(lambda: "closed before it was saved; the text is kept" in laptop.said.lines[-1])
+    await laptop.documents.stop()
+    assert laptop.kept() == [b"sent"]
+
+
+async def test_a_text_that_could_not_be_kept_is_kept_when_the_daemon_ends(laptop, document, nursery):
+    host, edit = document
+    laptop.spool._limit = 2
+    save = Saving(nursery, edit, b"sent")
+    assert (await host.hear())[0] == "save"
+    await host.hang_up()
+    assert "NOT be kept" in (await save.result(laptop)).message
+    laptop.spool._limit = 1000
+    await laptop.documents.stop()
+    assert laptop.kept() == [b"sent"]
+
+
+async def test_a_text_is_kept_where_somebody_removed_the_spool(laptop, document):
+    host, edit = document
+    os.rmdir(laptop.spool.root)
+    await host.hang_up()
+    await laptop.until(lambda: edit.shown[-1][1] == "not connected")
+    outcome = await edit.save(b"new")
+    assert "kept at" in outcome.message
+    assert laptop.kept() == [b"new"]
+
+
+async def test_a_spool_that_cannot_be_read_harms_no_document(laptop, document, monkeypatch):
+    host, edit = document
+    real = os.listdir
+
+    def broken(path):
+        if path == laptop.spool.root:
+            raise OSError(5, "Input/output error")
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", broken)
+    await host.open(b"other", token="u", name="gpu1:y.py", path="/y.py")
+    assert (await host.hear())[0] == "opened"
+    await host.hang_up()
+    await laptop.until(lambda: edit.shown[-1][1] == "not connected")
+    outcome = await edit.save(b"new")
+    assert "could NOT be kept" in outcome.message
+    assert edit.content() == b"new"
+    host = await again(laptop, host)
+    await resume(host, b"gone", token="v")
+    assert (await host.hear())[:2] == ("close", {"token": "v", "unknown": "yes"})

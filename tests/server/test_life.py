@@ -1,11 +1,12 @@
 """A document whose daemon was killed goes on in the next one, and a large one from the start."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
 
-from rbridge.server import adopted, sending
+from rbridge.server import adopted, sending, texts
 from rbridge.server.editing import APART, Editing
 from rbridge.server.ground import Ground
 from rbridge.server.spool import About
@@ -106,6 +107,30 @@ async def test_an_adopted_document_goes_on_and_delivers(laptop, tmp_path):
     command, headers, body = await host.hear()
     assert (command, headers["base"], headers["save"]) == ("save", sha(b"old"), str(7 + APART + 1))
     assert text_of(b"old", headers, body) == b"edited"
+
+
+async def test_what_an_adopted_document_delivers_takes_the_place_of_what_was_kept_of_it(
+    laptop, tmp_path, nursery
+):
+    about = await killed(laptop, tmp_path)
+    words = {"host": "gpu1", "path": "/train.py", "shown": "train.py", "why": "refused", "base": ""}
+    (tmp_path / "older").write_bytes(b"older")
+    fd = texts.take(tmp_path / "older")
+    laptop.spool.keep(about["id"], fd, "train.py", session=about["session"], token="t", **words)
+    os.close(fd)
+    laptop.documents.tools = replace(laptop.documents.tools, adapter=Adopting(laptop.editor))
+    session = dead(laptop, about["session"])
+    session.begin("t", Editing.adopt(laptop.documents.tools, session, about))
+    edit = await laptop.editor.opened()
+    host = laptop.connect()
+    await host.link(session=about["session"], standing="resumed", resume="yes")
+    await resume(host, b"old", 7)
+    assert (await host.hear())[0] == "opened"
+    save = Saving(nursery, edit, b"edited")
+    _, headers, _ = await host.hear()
+    await host.say("saved", token="t", save=headers["save"])
+    assert (await save.result(laptop)).delivered
+    await laptop.until(lambda: laptop.kept() == [])
 
 
 async def test_an_adopted_text_that_cannot_be_edited_is_kept(laptop, tmp_path):

@@ -1,5 +1,6 @@
 """What becomes of an ``open``, said by a host."""
 
+import json
 import zlib
 from contextlib import suppress
 
@@ -235,6 +236,8 @@ async def test_a_new_client_of_a_proved_host_gets_the_document_that_is_open(lapt
     assert (command, said["token"]) == ("opened", "new")
     assert len(laptop.documents) == len(laptop.texts()) == 1
     assert [session.secret for session in laptop.sessions] == ["f" * 32]
+    about = json.loads((laptop.texts()[0] / ".document.json").read_text())  # should this daemon be killed
+    assert (about["session"], about["token"]) == ("f" * 32, "new")
     edit.close()
     assert await second.hear() == ("close", {"token": "new"}, b"")
 

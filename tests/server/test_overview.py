@@ -168,3 +168,19 @@ async def test_what_is_closed_is_neither_shown_nor_settled(laptop):
     answer, fds = await seen.show("0" * 24)
     assert (answer["ok"], fds) == (False, [])
     assert (await seen.close(["0" * 24]))["closed"] == []
+
+
+async def test_what_came_after_the_user_looked_does_not_go_without_another_word(laptop, nursery):
+    host, _, one = await conflict(laptop, nursery)
+    seen = Overview(laptop.documents)
+    nursery.start_soon(answer_fetches, host)
+    with trio.fail_after(20):
+        _, fds = await seen.show(one.text.id)
+    for fd in fds:
+        os.close(fd)
+    await host.say("changed", b"later", token="t", sha256=digest(b"later"), size="5")
+    await laptop.until(lambda: one.document.theirs == digest(b"later"))
+    answer = await seen.settle(one.text.id, "mine")
+    assert "changed again after you looked" in answer["error"]
+    assert one.row()["state"] == "conflict"
+    assert one.settle("mine") == ""

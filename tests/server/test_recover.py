@@ -195,3 +195,49 @@ async def test_what_is_not_kept_is_not_sent(laptop):
 async def test_without_a_spool_nothing_is_sent(laptop):
     laptop.configure(spool=False)
     assert (await send(laptop))["code"] == 64
+
+
+async def test_a_newer_text_that_came_meanwhile_is_not_erased(laptop, nursery):
+    gone, edit = await opened(laptop)
+    await gone.hang_up()
+    (old,) = laptop.documents.all()
+    await laptop.until(lambda: not old.row()["connected"])
+    assert (await edit.save(KEPT)).result.value == "kept"
+    host = laptop.connect()
+    await host.link(session="f" * 32)
+    await host.open(BASE)
+    (await laptop.editor.opened()).takes = True
+    assert (await host.hear())[0] == "opened"
+    answers = []
+
+    async def ask():
+        answers.append(await send(laptop, old.text.id, sure=True))
+
+    nursery.start_soon(ask)
+    command, headers, _ = await host.hear()
+    assert command == "save"
+    assert (await edit.save(b"newer\n")).result.value == "kept"
+    await host.say("saved", token="t", save=headers["save"])
+    await laptop.until(lambda: answers)
+    assert answers[0]["ok"]
+    assert laptop.kept() == [b"newer\n"]
+    assert old.pending
+
+
+async def test_what_the_editor_saves_in_the_same_moment_does_not_go_over_it(laptop, nursery, keep):
+    keep(identity="abc")
+    host, edit = await opened(laptop, **VERIFIED)
+
+    async def replace(snapshot):
+        nursery.start_soon(edit.save, b"mine\n")
+        await laptop.quiet()
+        edit.text.file.write_bytes(snapshot.read_bytes())
+        return True
+
+    edit.replace = replace
+    saves = []
+    nursery.start_soon(acknowledging, host, saves)
+    answer = await send(laptop)
+    assert answer["error"].endswith("has changes in its editor; the text is still kept")
+    await laptop.until(lambda: saves)
+    assert laptop.kept() == [KEPT]

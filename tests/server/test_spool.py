@@ -286,3 +286,39 @@ def test_what_is_not_the_text_is_not_opened(kept, text, tmp_path, do):
         os.mkfifo(entry.file)
     with pytest.raises(OSError):  # noqa: PT011 - which one it is depends on what is there
         entry.open()
+
+
+def test_the_newest_replaced_text_stays_although_the_clock_was_put_back(kept, text, monkeypatch):
+    monkeypatch.setattr(spool, "BESIDE", 2)
+    now = time.time()
+    for data, then in ((b"1", now), (b"2", now + 1), (b"3", now - 3600)):
+        monkeypatch.setattr(spool.time, "time", lambda then=then: then)
+        entry = kept.keep(ID, text(data), "x.py", **{**WORDS, "why": REPLACED})
+    assert sorted(one.file.read_bytes() for one in kept.entries()) == [b"2", b"3"]
+    assert entry.file.read_bytes() == b"3"
+
+
+def test_a_disk_that_takes_a_part_of_a_write_spoils_nothing(kept, text, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(spool.os, "write", lambda fd, data: write(fd, data[:7]))
+    entry = kept.keep(ID, text(b"a text of some length"), "x.py", **WORDS)
+    assert kept.entries() == [entry]
+    assert entry.file.read_bytes() == b"a text of some length"
+
+
+def test_a_spool_that_somebody_removed_is_made_again(kept, text):
+    os.rmdir(kept.root)
+    assert kept.entries() == []
+    entry = kept.keep(ID, text(b"x"), "x.py", **WORDS)
+    assert kept.entries() == [entry]
+
+
+def test_a_spool_that_cannot_be_read_is_not_taken_for_an_empty_one(kept, text, monkeypatch):
+    def broken(path):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(spool.os, "listdir", broken)
+    with pytest.raises(CannotCreate, match="cannot read"):
+        kept.entries()
+    with pytest.raises(CannotCreate, match="cannot read"):
+        kept.keep(ID, text(b"x"), "x.py", **WORDS)
