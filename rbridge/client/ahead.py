@@ -38,6 +38,7 @@ NAMES = (
     "rbridge.client.lookup",
     "rbridge.client.mine",
     "rbridge.client.news",
+    "rbridge.client.packing",
     "rbridge.client.rcfiles",
     "rbridge.client.refusal",
     "rbridge.client.rendezvous",
@@ -50,7 +51,7 @@ NAMES = (
 
 def load(loop: "Loop") -> "List[str]":
     """Import them in *loop*, one at a time, between the events that come meanwhile; what is still to come."""
-    left = list(reversed(NAMES))
+    left: "List[str]" = list(reversed(NAMES))
 
     def step() -> None:
         name = left.pop()

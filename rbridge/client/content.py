@@ -8,7 +8,7 @@ import os
 import stat
 
 from rbridge import mounts
-from rbridge.client import pieces, stamp
+from rbridge.client import packing, pieces, stamp
 from rbridge.client.stamp import Stamp
 from rbridge.errors import NoInput
 
@@ -18,10 +18,6 @@ if MYPY:
 
     from rbridge.client.delivery import Document
 
-SAMPLE = 64 * 1024
-"""Bytes at the start of a text that tell whether compressing it pays."""
-
-PAYS = 0.8  # of a sample's size; else the time is better spent on sending
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -136,20 +132,7 @@ def read(found: Found) -> bytes:
 
 def pays(fd: int, start: int, size: int) -> bool:
     """Whether compressing is worth the time, by a sample."""
-    import zlib
-
-    sample = os.pread(fd, min(size, SAMPLE), start)
-    return len(sample) > 256 and len(zlib.compress(sample, 1)) < PAYS * len(sample)
-
-
-def packed(data: bytes) -> "Optional[bytes]":
-    """*data* compressed, None when that does not pay."""
-    import zlib
-
-    sample = data[:SAMPLE]
-    if len(sample) <= 256 or len(zlib.compress(sample, 1)) >= PAYS * len(sample):
-        return None
-    return zlib.compress(data)
+    return packing.pays(os.pread(fd, min(size, packing.SAMPLE), start))
 
 
 def pack(fd: int, start: int, size: int) -> int:
@@ -160,15 +143,15 @@ def pack(fd: int, start: int, size: int) -> int:
 
     made = nameless()
     try:
-        packing: "Any" = zlib.compressobj()
+        packer: "Any" = zlib.compressobj()
         end = start + size
         while start < end:
             piece = os.pread(fd, min(pieces.PIECE, end - start), start)
             if not piece:
                 raise NoInput("it became shorter while it was read", "try again")
             start += len(piece)
-            append(made, packing.compress(piece))
-        append(made, packing.flush())
+            append(made, packer.compress(piece))
+        append(made, packer.flush())
         return made
     except BaseException:
         os.close(made)

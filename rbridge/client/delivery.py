@@ -26,6 +26,9 @@ if MYPY:
 SMALL = 1024 * 1024
 """Bytes up to which a file is read, hashed and sent as one object."""
 
+PACKED = 16 * 1024
+"""Bytes above which it may be compressed: less leaves at once over any line."""
+
 
 SENT, OPEN, CLOSED, REFUSED, LOST = "sent", "open", "closed", "refused", "lost"
 
@@ -257,12 +260,17 @@ class Delivery:
         if self.fresh and self.options.new:
             headers["new"] = "yes"  # as with bash rmate, only the first file asks for a window
         self.fresh = False
-        start += wire.send(Record("open", headers, source.size))
         whole = source.fd < 0 or source.size <= SMALL
+        body = data
+        if peer.link and len(data) > PACKED:
+            from rbridge.client.packing import opened
+
+            body = opened(data, headers)
+        start += wire.send(Record("open", headers, len(body) if whole else source.size))
         try:
             if whole:
-                wire.body_sent(len(data))
-                send_all(peer.sock, start + data + finish(peer), self.options.patience)
+                wire.body_sent(len(body))
+                send_all(peer.sock, start + body + finish(peer), self.options.patience)
             else:
                 from rbridge.client.bulk import send_file
 

@@ -105,7 +105,7 @@ class News:
 
     def grown(self, document: "Document", news: Growth) -> None:
         """Say what was appended to a followed file."""
-        from rbridge.client.content import packed
+        from rbridge.client.packing import packed
 
         headers: "Dict[str, str]" = {"token": document.source.token, "at": str(news.at)}
         if news.restart:

@@ -3,6 +3,7 @@
 from rbridge.client import content
 from rbridge.client.delivery import OPEN, SENT, SMALL, note, opening, read_small
 from rbridge.client.joins import words
+from rbridge.client.packing import opened, packed
 from rbridge.errors import NotListening, RbridgeError, clean
 from rbridge.wire import codec
 from rbridge.wire.records import End, Record
@@ -47,14 +48,15 @@ class Texts:
                 return b""
             try:
                 data = read_small(source, document) if source.fd >= 0 else b""
-                head = wire.send(Record("open", headers, len(data)))
+                body = opened(data, headers)
+                head = wire.send(Record("open", headers, len(body)))
             except RbridgeError as error:
                 self.unreadable(document, error)
                 return b""
             document.size = len(data)
-            wire.body_sent(len(data))
+            wire.body_sent(len(body))
             note(source, document, data)
-            return head + data + wire.send(End())
+            return head + body + wire.send(End())
 
         main.later(made)
 
@@ -141,7 +143,7 @@ class Texts:
             return
         finally:
             found.close()
-        body = content.packed(data)
+        body = packed(data)
         if body is not None:
             headers["encoding"] = "zlib"
         self.say("changed", headers, data if body is None else body, channel)

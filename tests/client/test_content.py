@@ -100,12 +100,8 @@ def test_standard_input_is_its_last_draft(home, document, monkeypatch):
 )
 def test_a_sample_tells_whether_compressing_pays(home, text, pays):
     path = home.file("a", text)
-    packed = content.packed(text)
-    assert (packed is not None) == pays
     with open(path, "rb") as file:
         assert content.pays(file.fileno(), 0, len(text)) == pays
-    if packed is not None:
-        assert zlib.decompress(packed) == text
 
 
 def test_a_file_is_packed_into_one_without_a_name(home):

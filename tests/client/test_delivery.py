@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import zlib
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_the_header_block_comes_in_one_piece(home, editor, rbridge_open):
 
 @pytest.mark.parametrize("size", [1024 * 1024, 1024 * 1024 + 1, 5_000_000])
 def test_small_and_large_files_arrive_whole_and_can_be_saved(home, editor, rbridge_open, size):
-    text = os.urandom(1000) * (size // 1000) + b"z" * (size % 1000)
+    text = os.urandom(size)  # which is not compressed
     path = home.file("a", text)
 
     def script(talk: Talk) -> None:
@@ -120,6 +121,22 @@ def test_small_and_large_files_arrive_whole_and_can_be_saved(home, editor, rbrid
     assert rbridge_open("-w", *served.where, "a").code == 0
     served.result()
     assert path.read_bytes() == text + b"!"
+
+
+def test_a_text_that_is_worth_it_is_sent_compressed(home, editor, rbridge_open):
+    text = b"".join(b"line %d of a text\n" % number for number in range(10_000))
+    home.file("a", text)
+
+    def script(talk: Talk) -> None:
+        (said,) = talk.linked()
+        assert (said.headers["encoding"], said.headers["size"]) == ("zlib", str(len(text)))
+        assert len(said.body) < len(text) / 3
+        assert zlib.decompress(said.body) == text
+        talk.close(said.token)
+
+    served = editor(script, home.root / "s", LINK)
+    assert rbridge_open("-w", *served.where, "a").code == 0
+    served.result()
 
 
 def test_memory_does_not_grow_with_the_file(home, editor, client_command):
