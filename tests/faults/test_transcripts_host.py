@@ -226,6 +226,9 @@ def test_what_the_laptop_says_fails_at_every_byte(
     faults("transcripts, every byte", len(cases))
 
 
+DIALLED = "no further connection"  # the end of an attempt in a thread: the session may end before it
+
+
 @pytest.mark.parametrize("name", [*LINKED, *PLAIN])
 def test_one_byte_at_a_time_is_heard_as_the_whole(place: Path, name: str, faults: Count) -> None:
     script = {**LINKED, **PLAIN}[name]
@@ -233,7 +236,8 @@ def test_one_byte_at_a_time_is_heard_as_the_whole(place: Path, name: str, faults
     for size in (len(script), 1):
         side = run(place, name, CUT, len(script), size)
         new = side.new.read_bytes() if side.new.exists() else None
-        seen.append((sorted(side.heard()), side.file.read_bytes(), new, set(side.asker.lines), set(side.log)))
+        log = {line for line in side.log if DIALLED not in line}
+        seen.append((sorted(side.heard()), side.file.read_bytes(), new, set(side.asker.lines), log))
         side.close()
     assert seen[0] == seen[1]
     faults("transcripts, every byte", len(script))
