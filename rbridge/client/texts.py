@@ -38,7 +38,9 @@ class Texts:
         if new:
             headers["new"] = "yes"
         if source.fd >= 0 and source.size > SMALL:
-            self.session.joins.open(document, options, headers, lambda error: self.not_sent(document, error))
+            self.session.joins.open(
+                document, options, headers, lambda error: self.not_sent(document, error, main)
+            )
             return
         document.peer = main.peer
         wire = main.peer.wire
@@ -64,11 +66,14 @@ class Texts:
         """It cannot be sent; said when the loop has time, since something is being written now."""
         self.session.loop.soon(lambda: self.session.resident.failed(document, error))
 
-    def not_sent(self, document: "Document", error: BaseException) -> None:
-        """A large file could not be sent over a connection of its own."""
+    def not_sent(self, document: "Document", error: BaseException, main: "Channel") -> None:
+        """A large file could not be sent over a connection of its own, beside *main*."""
         if document.state == SENT and self.session.main is None and self.session.identity:
             self.session.unsaid.append(document)  # when the daemon is there again
-        elif document.state == SENT:
+        elif document.state == SENT and self.session.main in (
+            main,
+            None,
+        ):  # else it was asked for at the resume
             what = "{}: not opened: {}".format(document.source.shown, words(error))
             self.session.resident.failed(
                 document, error if isinstance(error, RbridgeError) else NotListening(what)

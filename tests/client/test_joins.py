@@ -119,13 +119,28 @@ def test_a_file_that_cannot_be_sent_because_the_connection_ends_is_sent_when_it_
     asker = host.open("big")
     joined(host)
     host.laptop.hang_up()
-    host.until(lambda: not host.resident.attached)
+    host.until(lambda: host.resident.session.unsaid)  # the attempt has ended too
+    assert not host.resident.attached
     known = host.laptop.known
     host.laptop = laptop()
     host.laptop.known = known
     host.clock.skipped += 1.1
     host.until(lambda: asker.open)
     assert len(joined(host).all("open")[0].body) == 3 * MEGABYTE
+
+
+def test_an_attempt_that_ends_when_the_daemon_is_back_already_fails_nothing(host, here, opened):
+    here.file("big", bytes(3 * MEGABYTE))
+    host.laptop.answers["link"] = lambda line, heard: None
+    asker = host.open("big")
+    joined(host)
+    document = host.resident.documents[-1]
+    before = object()  # the main connection of that time; at the resume the daemon was asked what it has
+    host.resident.session.texts.not_sent(document, OSError(104, "connection reset"), before)
+    assert asker.errors == []
+    assert document in host.resident.documents
+    host.resident.session.texts.not_sent(document, OSError(104, "reset"), host.resident.session.main)
+    assert len(asker.errors) == 1
 
 
 @pytest.mark.parametrize("random", [False, True])
