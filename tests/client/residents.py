@@ -16,6 +16,21 @@ from tests.client.editors import Said, Talk
 from tests.harness.wait import until
 
 
+class Shown:
+    """Where a command's lines go."""
+
+    code = 0
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def report(self, line: str) -> None:
+        self.lines.append("! " + line)
+
+
 class Answering:
     """Stands where the resident stands; *opens*: each file is open at once. Notes all that it is asked.
 

@@ -12,21 +12,8 @@ import pytest
 from rbridge.client import handover, source
 from rbridge.client.options import parse
 from rbridge.client.waiting import Relay, Signals
-from tests.client.residents import place
+from tests.client.residents import Shown, place
 from tests.harness.wait import until
-
-
-class Shown:
-    """Where a caller's lines go."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def report(self, line: str) -> None:
-        self.lines.append("! " + line)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from rbridge.client.intercom import Intercom
 from rbridge.client.waiting import Relay, Signals
 from rbridge.errors import RemoteProtocolError
 from tests.client.editors import LINK, Talk
-from tests.client.residents import Laptop
+from tests.client.residents import Laptop, Shown
 from tests.harness.environment import stop
 from tests.harness.wait import until
 
@@ -116,21 +116,6 @@ def test_ctrl_c_before_the_editor_has_it_closes_it(home, editor, client_command)
     assert stop(process, signal.SIGINT) == 130
     served.result()
     assert said == ["open", "close"]
-
-
-class Shown:
-    """Where a command's lines go."""
-
-    code = 0
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def report(self, line: str) -> None:
-        self.lines.append("! " + line)
 
 
 @pytest.fixture
