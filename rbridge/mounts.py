@@ -8,7 +8,7 @@ import os
 
 MYPY = False
 if MYPY:
-    from typing import List, Mapping, Optional
+    from typing import Iterator, List, Mapping, Optional, Tuple
 
 NETWORK_TYPES = frozenset(
     # fmt: off
@@ -46,26 +46,54 @@ NETWORK_TYPES = frozenset(
 
 MEMORY_TYPES = frozenset(("tmpfs", "ramfs"))
 
+LOCAL_TYPES = MEMORY_TYPES | frozenset(
+    # fmt: off
+    (
+        "rootfs",
+        "overlay",
+        "ext2",
+        "ext3",
+        "ext4",
+        "xfs",
+        "btrfs",
+        "zfs",
+        "f2fs",
+        "jfs",
+        "reiserfs",
+        "vfat",
+        "exfat",
+        "ntfs3",
+    )
+    # fmt: on
+)
+"""File systems of this machine's own: no call for one of their files waits for anybody else."""
+
 
 def mount_type(path: str, table: str = "/proc/self/mountinfo") -> str:
     """The type of the file system that holds *path*, as mount(8) names it; "" where nothing tells."""
+    best, found = -1, ""
+    for point, kind in _on_the_way(path, table):
+        if len(point) >= best:  # the later of two mounts on one point hides the earlier
+            best, found = len(point), kind
+    return found
+
+
+def _on_the_way(path: str, table: str) -> "Iterator[Tuple[bytes, str]]":
+    """The mount points that lead to *path*, with the types of what is mounted there."""
     try:
         with open(table, "rb") as file:
             rows = file.read().splitlines()
     except OSError:
-        return ""
+        return
     where = os.fsencode(os.path.realpath(path))
-    best, found = -1, b""
     for row in rows:
         before, _, after = row.partition(b" - ")
         fields = before.split()
         if len(fields) < 5 or not after:
             continue
         point = _unescape(fields[4])
-        inside = where == point or where.startswith(point.rstrip(b"/") + b"/")
-        if inside and len(point) >= best:  # the later of two mounts on one point hides the earlier
-            best, found = len(point), after.split()[0]
-    return found.decode("ascii", "replace")
+        if where == point or where.startswith(point.rstrip(b"/") + b"/"):
+            yield point, after.split()[0].decode("ascii", "replace")
 
 
 def _unescape(field: bytes) -> bytes:
@@ -80,6 +108,12 @@ def _unescape(field: bytes) -> bytes:
 def on_network(path: str, table: str = "/proc/self/mountinfo") -> bool:
     """Whether *path* lies on a file system that other machines write to as well, such as NFS."""
     return mount_type(path, table) in NETWORK_TYPES
+
+
+def is_local(path: str, table: str = "/proc/self/mountinfo") -> bool:
+    """Whether all that leads to *path* is known to be this machine's own, so that nothing there can hang."""
+    kinds = [kind for _, kind in _on_the_way(path, table)]
+    return bool(kinds) and all(kind in LOCAL_TYPES for kind in kinds)
 
 
 def in_memory(path: str, table: str = "/proc/self/mountinfo") -> bool:

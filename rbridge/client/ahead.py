@@ -24,7 +24,9 @@ NAMES = (
     "rbridge.private",
     "rbridge.tcpowner",
     "rbridge.wire.auth",
+    "rbridge.wire.packing",
     "rbridge.wire.reader",
+    "rbridge.client.ancestry",
     "rbridge.client.bulk",
     "rbridge.client.content",
     "rbridge.client.follow",
@@ -38,11 +40,11 @@ NAMES = (
     "rbridge.client.lookup",
     "rbridge.client.mine",
     "rbridge.client.news",
-    "rbridge.client.packing",
     "rbridge.client.rcfiles",
     "rbridge.client.refusal",
     "rbridge.client.rendezvous",
     "rbridge.client.search",
+    "rbridge.client.undelivered",
     "rbridge.client.use",
     # fmt: on
 )

@@ -7,6 +7,7 @@ from _socket import timeout
 from rbridge import paths
 from rbridge.client import handover, sockets
 from rbridge.client.intercom import spelled
+from rbridge.client.within import Silent, within
 from rbridge.errors import RbridgeError, UsageError, clean
 
 MYPY = False
@@ -14,12 +15,16 @@ if MYPY:
     from typing import Dict, Iterable, List, Tuple
 
     from rbridge.client.intercom import Intercom, Message
+    from rbridge.client.undelivered import Undelivered
 
 NOTHING = 66
 """The code of an answer that knows no such document."""
 
 SILENT = 75
 """The code for a process that does not answer."""
+
+LEADS = 1.0
+"""Seconds to find out where a path leads."""
 
 LOGIN = "/run/user/{}/rbridge"
 """Where one lies that was started in a login; cron and batch jobs have no variable that says so."""
@@ -110,13 +115,42 @@ def listen(intercom: "Intercom", answer: Answer) -> None:
 
 
 def where(path: str) -> "Dict[str, str]":
-    """The headers that name *path*, as it is called and where it leads; none for ""."""
+    """The headers that name *path*, as it is called and where it leads; none for "".
+
+    Where its file server does not answer, the path as it is called has to do.
+    """
     if not path:
         return {}
     try:
-        return {"path": os.path.abspath(path), "real": os.path.realpath(path)}
+        named = os.path.abspath(path)
+        try:
+            real = within(LEADS, lambda: os.path.realpath(path))
+        except Silent:
+            real = named
+        return {"path": named, "real": real}
     except OSError:
         raise UsageError("{}: the current directory is gone".format(path), "give an absolute path") from None
+
+
+def undelivered(where: "Dict[str, str]") -> "Tuple[List[Undelivered], str]":
+    """The files of which a text never got here, at or below what :func:`where` named, or all of them.
+
+    And why it cannot be told, "" if it can.
+    """
+    try:
+        states = paths.state_dir(create=False)
+        if not os.path.isdir(os.path.join(states, "undelivered")):  # as nearly always
+            return [], ""
+        from rbridge.client import undelivered
+        from rbridge.client.reception import below
+
+        found = undelivered.remembered(states)
+    except RbridgeError as error:
+        return [], error.line()
+    except OSError as error:
+        return [], "cannot tell which texts never got here: {}".format((error.strerror or "").lower())
+    asked, real = where.get("path", ""), where.get("real", "")
+    return [one for one in found if not asked or below(one.real, asked, real)], ""
 
 
 def words(arguments: "Iterable[str]", flags: "Dict[str, str]") -> "Tuple[List[str], List[str]]":

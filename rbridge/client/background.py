@@ -13,11 +13,16 @@ from rbridge.errors import RbridgeError, clean
 
 MYPY = False
 if MYPY:
-    from typing import Iterable
+    from typing import Iterable, Optional
+
+    from rbridge.client.loop import Loop
 
 LOG_NAME = "client.log"
 LOG_SIZE = 256 * 1024
 """Bytes of the log; one older piece of the same size is kept."""
+
+LINES = 1000
+"""Lines that wait to be written."""
 
 
 def detach(keep: "Iterable[int]") -> bool:
@@ -55,9 +60,10 @@ class Log:
     def __init__(self, state_dir: str) -> None:
         self.path = os.path.join(state_dir, LOG_NAME)
 
-    def write(self, line: str) -> None:
-        """Append *line* with the time and our pid. There is nobody to tell that this failed."""
-        text = "{} [{}] {}\n".format(time.strftime("%Y-%m-%d %H:%M:%S"), os.getpid(), clean(line))
+    def write(self, line: str, when: "Optional[float]" = None) -> None:
+        """Append *line* with the time *when* (now) and our pid. There is nobody to tell that this failed."""
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+        text = "{} [{}] {}\n".format(at, os.getpid(), clean(line))
         try:
             fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
@@ -70,6 +76,27 @@ class Log:
                 os.close(fd)
         except OSError:
             return
+
+
+class Lines:
+    """What *log* is told beside *loop*: the home directory's file server may hang as any other."""
+
+    def __init__(self, loop: "Loop", log: Log) -> None:
+        from rbridge.client.worker import Worker
+
+        self._log = log
+        self._worker = Worker(loop, lambda: None)
+
+    def write(self, line: str) -> None:
+        """Have *line* written; while too many wait, it is dropped."""
+        now = time.time()
+        if len(self._worker) < LINES:
+            self._worker.do(lambda: self._log.write(line, now), lambda _result, _error: None)
+
+    @property
+    def written(self) -> bool:
+        """Whether all is."""
+        return not self._worker.busy
 
 
 def state_dir() -> str:

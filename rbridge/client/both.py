@@ -1,8 +1,8 @@
 """``status``, ``close`` and ``resolve``, which are commands of the host and of the laptop: who is asked.
 
-The processes in the background, if there are any here; the daemon, if one serves here, or has left texts that
-were never delivered, and its commands are installed. Where both are, one machine is both: ``status`` tells of
-both, the others go to the one that knows PATH, the host's side first.
+The processes in the background, if there are any here, or what they left; the daemon, if one serves here, or
+has left texts that were never delivered, and its commands are installed. Where both are, one machine is both:
+``status`` tells of both, the others go to the one that knows PATH, the host's side first.
 """
 
 import os
@@ -26,9 +26,9 @@ def run(word: str, arguments: "List[str]", laptop: "Optional[Laptop]") -> int:
     """
     if laptop is None or not serves():
         return on_host(word, arguments)
-    from rbridge.client.asking import NOTHING, everywhere
+    from rbridge.client.asking import NOTHING, everywhere, undelivered
 
-    if not everywhere():
+    if not everywhere() and undelivered({}) == ([], ""):
         return laptop([word] + arguments)
     code = on_host(word, arguments, alone=False)
     if arguments[:1] in (["-h"], ["--help"]):

@@ -9,7 +9,7 @@ import os
 import signal
 from collections import deque
 
-from rbridge.client.handed import differs, source
+from rbridge.client.handed import differs, see, source
 from rbridge.client.intercom import Intercom, spelled
 from rbridge.client.loop import READ, WRITE
 from rbridge.client.resident import Caller
@@ -17,7 +17,7 @@ from rbridge.errors import RbridgeError
 
 MYPY = False
 if MYPY:
-    from typing import Deque, Dict, List, Optional, Tuple
+    from typing import Any, Deque, Dict, List, Optional, Tuple
 
     from rbridge.client.delivery import Document
     from rbridge.client.intercom import Message
@@ -34,7 +34,8 @@ PATIENCE = 10.0
 SAVED_LATE = 5.0
 """Seconds for the end of documents whose command was told to end."""
 
-ASKING, OFFERING, READY, SERVED, TOLD, GONE = "asking", "offering", "ready", "served", "told", "gone"
+ASKING, OFFERING, CHECKED, READY = "asking", "offering", "checked", "ready"
+SERVED, TOLD, GONE = "served", "told", "gone"
 
 
 class Connection(Caller):
@@ -54,7 +55,7 @@ class Connection(Caller):
         self.stopped = False
         self.hand: "Optional[Message]" = None
         self.sources: "List[Source]" = []
-        self.refusal = ""
+        self.offered: "List[Message]" = []
         self.trouble = ""  # the last line about what went wrong
         self._queue: "Deque[Tuple[bytes, List[int]]]" = deque()
         self._queued = 0
@@ -134,7 +135,8 @@ class Connection(Caller):
             try:
                 self.message(message)
             finally:
-                message.close()
+                if message.command != "file" or self.state not in (OFFERING, CHECKED):
+                    message.close()  # else they are looked at first
             if self.state == GONE:
                 return
             message = self.intercom.next()
@@ -151,21 +153,52 @@ class Connection(Caller):
         elif command == "hand" and self.state == ASKING:
             self.hand = message
             self.state = OFFERING
+        elif command == "file" and self.state == CHECKED:
+            self.gone()  # one more than was announced
         elif command == "file" and self.state == OFFERING and self.hand is not None:
-            self.refusal = self.refusal or differs(message)
-            self.sources.append(source(message))
-            if len(self.sources) == self.hand.number("files"):
-                self.decide()
+            self.offered.append(message)
+            if len(self.offered) == self.hand.number("files"):
+                self.check()
         elif command in ("status", "close", "resolve") and self.state == ASKING:
             self.state = SERVED
             self._timer.cancel()
             self.reception.answer(self, message)
 
-    def decide(self) -> None:
-        """All files were named: say whether they will be taken."""
+    def check(self) -> None:
+        """All files were named: look, in a thread, whether they are what we see."""
+        device = self.offered[0].number("device", -1)
+        self.state = CHECKED
+        offered, self.offered = self.offered, []
+
+        def look() -> "Tuple[str, List[Source]]":
+            refusal, found = "", []
+            try:
+                for message in offered:
+                    refusal = refusal or differs(message)
+                    found.append(source(message))
+                    if not refusal:
+                        see(found[-1])
+            except (OSError, ValueError, RbridgeError) as error:  # a number or a name that is none
+                refusal = str(error)
+            finally:
+                for message in offered:
+                    message.close()
+            return refusal, found
+
+        def looked(result: "Any", _error: "Optional[BaseException]") -> None:
+            if result is not None:
+                refusal, self.sources = result
+                self.decide(refusal)
+
+        self.reception.pool.do(device, look, looked)
+
+    def decide(self, refusal: str) -> None:
+        """Say whether the files will be taken; why not is *refusal*."""
         assert self.hand is not None
-        refusal = self.reception.refusal(self.hand) or self.refusal
-        if refusal:
+        refusal = self.reception.refusal(self.hand) or refusal
+        if self.state == GONE:
+            self.drop_sources()
+        elif refusal:
             self.refuse(refusal)
         else:
             self.state = READY
@@ -285,5 +318,8 @@ class Connection(Caller):
 
     def drop_sources(self) -> None:
         """Close what was handed over and not taken."""
+        while self.offered:
+            self.offered.pop().close()
         while self.sources:
-            self.sources.pop().close()
+            source = self.sources.pop()
+            self.reception.pool.do(source.device, source.close, lambda _result, _error: None)

@@ -1,6 +1,7 @@
 """What a document's file holds now: for ``resume``, and as a text to be sent.
 
-It may take as long as reading the file takes, so a large one is looked at in the document's worker.
+It may take as long as reading the file takes, or as its file server is silent, so it is looked at in the
+document's worker.
 """
 
 import errno
@@ -8,7 +9,7 @@ import os
 import stat
 
 from rbridge import mounts
-from rbridge.client import packing, pieces, stamp
+from rbridge.client import pieces, stamp
 from rbridge.client.stamp import Stamp
 from rbridge.errors import NoInput
 
@@ -25,10 +26,10 @@ class Found:
     """What is there. With a *reason* (the wire's word) there is no text, and *message* says why to a person.
 
     *size* and *sha256* are the text's, *stamp* is its whole stamp where there is one. *fd* is the file, open
-    for reading from *start*, or -1 if it was not asked for.
+    for reading from *start*, or -1 if it was not asked for; *data* is the text in its place, if it is small.
     """
 
-    __slots__ = ("fd", "message", "reason", "sha256", "size", "stamp", "start")
+    __slots__ = ("data", "fd", "message", "reason", "sha256", "size", "stamp", "start")
 
     def __init__(self, size: int = 0, sha256: str = "", reason: str = "", message: str = "") -> None:
         self.size = size
@@ -36,6 +37,7 @@ class Found:
         self.reason = reason
         self.message = message
         self.stamp: "Optional[Stamp]" = None
+        self.data: "Optional[bytes]" = None
         self.fd = -1
         self.start = 0
 
@@ -51,14 +53,20 @@ class Found:
             self.fd = -1
 
 
-def is_large(document: "Document", most: int) -> bool:
-    """Whether reading it takes longer than a loop may wait."""
+def look(document: "Document", keep: bool, small: int) -> Found:
+    """What :func:`find` finds; with *keep* one of up to *small* bytes is read and closed. Raises nothing."""
+    found = find(document, keep)
+    if found.fd < 0 or found.size > small:
+        return found
     try:
-        if document.source.stdin:
-            return os.fstat(document.text_fd).st_size > most
-        return os.stat(document.source.real).st_size > most or mounts.on_network(document.source.real)
-    except OSError:
-        return False
+        found.data = read(found)
+    except (OSError, NoInput) as error:
+        why = str(error) if isinstance(error, NoInput) else (error.strerror or str(error)).lower()
+        message = "{} cannot be read: {}".format(document.source.shown, why)
+        return Found(reason="failed", message=message)
+    finally:
+        found.close()
+    return found
 
 
 def find(document: "Document", keep: bool = False) -> Found:
@@ -128,11 +136,6 @@ def read(found: Found) -> bytes:
     if hashlib.sha256(data).hexdigest() != found.sha256:
         raise NoInput("it keeps changing while it is read", "try again")
     return data
-
-
-def pays(fd: int, start: int, size: int) -> bool:
-    """Whether compressing is worth the time, by a sample."""
-    return packing.pays(os.pread(fd, min(size, packing.SAMPLE), start))
 
 
 def pack(fd: int, start: int, size: int) -> int:

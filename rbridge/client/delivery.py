@@ -46,7 +46,9 @@ class Document:
     *focused* is when the user last turned to it or it was saved, in the loop's seconds: the watch looks at
     the newest ones most often. *openers* are told when the editor has it; *waiting* are those that are told
     of its end, with *code*; *asked* wants the laptop's text. *timer* runs out when the answer to ``open`` is
-    overdue, *worker* is at work on its file, and *arriving* saves are on their way to the disk.
+    overdue, *worker* is at work on its file, and *arriving* saves are on their way to the disk. *owed* says
+    why only the laptop may have its newest text, when it is closed; *undelivered* is yes or no when the
+    laptop said whether it has an older one.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class Document:
         "focused",
         "message",
         "openers",
+        "owed",
         "peer",
         "real",
         "serial",
@@ -71,6 +74,7 @@ class Document:
         "state",
         "target",
         "timer",
+        "undelivered",
         "waiting",
         "worker",
         # fmt: on
@@ -85,6 +89,8 @@ class Document:
         self.sha256 = ""
         self.editor = ""
         self.failure = ""
+        self.owed = ""
+        self.undelivered = ""
         self.target: "Any" = None
         self.draft: "Any" = None
         self.real = ""
@@ -263,20 +269,19 @@ class Delivery:
         whole = source.fd < 0 or source.size <= SMALL
         body = data
         if peer.link and len(data) > PACKED:
-            from rbridge.client.packing import opened
+            from rbridge.wire import packing
 
-            body = opened(data, headers)
-        start += wire.send(Record("open", headers, len(body) if whole else source.size))
+            body = packing.said(data, headers, packing.QUICKLY)
         try:
             if whole:
+                start += wire.send(Record("open", headers, len(body)))
                 wire.body_sent(len(body))
                 send_all(peer.sock, start + body + finish(peer), self.options.patience)
             else:
-                from rbridge.client.bulk import send_file
+                from rbridge.client.bulk import send_open
 
                 send_all(peer.sock, start, self.options.patience)
-                send_file(peer.sock, source.fd, source.start, source.size, self.options.patience)
-                wire.body_sent(source.size)
+                send_open(peer, headers, source.fd, source.start, source.size, self.options.patience)
                 send_all(peer.sock, finish(peer), self.options.patience)
         except OSError as error:
             raise NotListening(

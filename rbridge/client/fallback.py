@@ -50,6 +50,15 @@ TAKES_LINE = frozenset(
 """Editors that take ``+LINE`` before a path."""
 
 
+def edit_here(
+    options: "Options", sources: "List[Source]", reason: RbridgeError, report: "Callable[[str], None]"
+) -> None:
+    """Hand over to the fallback editor, if there is one, because of *reason*."""
+    words = command(options)
+    if words:
+        run(words, sources, reason, report)
+
+
 def command(options: "Options") -> "List[str]":
     """The words of the fallback, empty if there is none. Raises UsageError when it cannot be split."""
     text = options.fallback

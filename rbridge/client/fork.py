@@ -16,8 +16,19 @@ from rbridge.wire.records import Record
 
 MYPY = False
 if MYPY:
+    from typing import List, Optional
+
+    from rbridge.client.background import Lines
+    from rbridge.client.compiled import Keeping
     from rbridge.client.delivery import Delivery
+    from rbridge.client.loop import Loop
     from rbridge.client.main import Run
+
+LAST_LINES = 1.0
+"""Seconds at the end for the log: its file server may hang."""
+
+LAST_CODE = 10.0
+"""Seconds at the end for compiling, and keeping, what was not compiled yet."""
 
 RELATIVE = ("RBRIDGE_RUNTIME_DIR", "RBRIDGE_STATE_DIR")
 """Variables with a path that would mean another place in the child, whose directory is ``/``."""
@@ -92,18 +103,30 @@ def live(delivery: "Delivery", sock: "_socket.socket", states: str) -> None:
         caller = reception.welcome(sock, delivery.options.wait, len(delivery.documents))
         # before the command can return: from then on this process is to be found
         reception.listen(delivery.first.endpoint.label if delivery.first.link else "")
-        resident = Resident.from_delivery(loop, delivery, caller, log.write, states)
+        lines = background.Lines(loop, log)
+        resident = Resident.from_delivery(loop, delivery, caller, lines.write, states)
         reception.resident = resident
         keeping = compiled.later(loop)
         ahead.load(loop)
         loop.listen_to_signals()
-        loop.run(lambda: resident.done() and reception.idle())
+        loop.run(lambda: (resident.done() and reception.idle()) or resident.farewell.given_up)
         reception.close()
         resident.end()
-        if keeping is not None:
-            keeping.finish()
+        finish(loop, lines, None if resident.farewell.given_up else keeping)
         code = 0
     except BaseException as error:  # there is no terminal to show it on
         log.write("unexpected {}: {}".format(type(error).__name__, error))
     finally:
         os._exit(code)
+
+
+def finish(loop: "Loop", lines: "Lines", keeping: "Optional[Keeping]") -> None:
+    """Wait for what is still to be written to the state directory, but not for long."""
+    from rbridge.client.worker import Worker
+
+    kept = Worker(loop, lambda: None)
+    if keeping is not None:
+        kept.do(keeping.finish, lambda _result, _error: None)
+    over: "List[bool]" = []
+    loop.at(LAST_LINES if keeping is None else LAST_CODE, lambda: over.append(True))
+    loop.run(lambda: bool(over) or (lines.written and not kept.busy))

@@ -1,4 +1,7 @@
-"""A file as it arrives at the process in the background: is it the one that we see?"""
+"""A file as it arrives at the process in the background: is it the one that we see?
+
+To look at it may hang with its file server, so that is done in a thread.
+"""
 
 import os
 import stat
@@ -36,6 +39,13 @@ def differs(file: "Message") -> str:
     return "{}: it sees another file there".format(shown)
 
 
+def see(source: Source) -> None:
+    """Note what *source*'s file is, and where its path leads. Raises OSError."""
+    source.resolved = os.path.realpath(source.real)
+    if source.fd >= 0:
+        source.found = os.fstat(source.fd)
+
+
 def source(file: "Message") -> Source:
     """What was handed over, as the command's own check gave it; takes the descriptor."""
     request = Request(file.path("path"))
@@ -48,6 +58,7 @@ def source(file: "Message") -> Source:
     found.start = file.number("start")
     found.size = file.number("size")
     found.mode = file.number("mode", -1)
+    found.device = file.number("device", -1)
     found.part = file.get("part")
     found.read_only = file.get("read-only") == "yes"
     found.unprotect = file.get("unprotect") == "yes"

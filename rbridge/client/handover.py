@@ -30,7 +30,7 @@ FLAGS = ("wait", "new", "read_only", "force", "keep_focus", "large", "verbose")
 """Options that are handed over with the files."""
 
 TEXTS = ("path", "real", "name", "type", "selection", "part")
-NUMBERS = ("line", "column", "start", "size", "mode")
+NUMBERS = ("line", "column", "start", "size", "mode", "device")
 MARKS = ("read_only", "unprotect", "stdin", "follow")
 """What is handed over of a source."""
 

@@ -32,18 +32,22 @@ _DIGITS = frozenset("0123456789abcdef")
 class Incoming:
     """A save for *document*, begun by *record*; *states* is the state directory.
 
-    Feed :meth:`write`, then :meth:`finish` and :meth:`settle`, or :meth:`abort`. *serial* is what the
-    editor's side calls this save, *size* and *sha256* are those of what came. Raises RemoteProtocolError for
-    a record that makes no sense.
+    Feed :meth:`write`, then :meth:`finish` and :meth:`settle`, or :meth:`abort`. Making it and
+    :meth:`settle` touch no file; all else may hang with a file server, and may run in threads beside the
+    loop, one after the other, one save of a document at a time. *serial* is what the editor's side calls this
+    save, *size* and *sha256* are those of what came. Raises RemoteProtocolError for a record that makes no
+    sense.
     """
 
     __slots__ = (
         # fmt: off
+        "_begun",
         "_body",
         "_broken",
         "_encoding",
         "_held",
         "_inflate",
+        "_length",
         "_said",
         "_size",
         "_states",
@@ -58,6 +62,7 @@ class Incoming:
         self.serial = record.headers.get("save", "")
         self.staging: "Union[Staging, stdin.Draft, None]" = None
         self._states = states
+        self._begun = False
         link = document.peer.link
         said = record.headers if link else {}
         self._said = said
@@ -67,18 +72,25 @@ class Incoming:
         self._held = 0
         self._broken = False
         self._inflate = zlib.decompressobj() if self._encoding == "zlib" else None
+        # QUIRK: TextMate sends a save in blocks of 1 KB, of which only the first one's length is known
+        self._length = record.length if link and self._size is None else self._size
+
+    def _begin(self) -> None:
+        """Make a place for the text, and note what the file was."""
+        if self._begun:
+            return
+        self._begun = True
+        document = self.document
         source = document.source
         if source.stdin:
             if self._encoding != "delta":
                 self.staging = stdin.Draft()
         elif not source.read_only:
             # a large file that was not hashed yet need not be where the base is stated
-            if document.sha256 or document.before is None or "base" not in said:
+            if document.sha256 or document.before is None or "base" not in self._said:
                 take_base(document)
-            # QUIRK: TextMate sends a save in blocks of 1 KB, of which only the first one's length is known
-            length = record.length if link and self._size is None else self._size
             if self._encoding != "delta":
-                self.staging = Staging(source.real, states, length)
+                self.staging = Staging(source.real, self._states, self._length)
 
     @property
     def size(self) -> int:
@@ -95,6 +107,7 @@ class Incoming:
 
     def write(self, data: bytes) -> None:
         """The next piece of the body."""
+        self._begin()
         self._held += len(data)
         if self._encoding == "delta":
             self._body.append(data)
@@ -132,9 +145,16 @@ class Incoming:
         return body
 
     def finish(self) -> Outcome:
-        """All of it has come: bring it to disk. May run in a thread beside the loop, one save of a document
-        at a time; what it returns is for :meth:`settle`.
-        """
+        """All of it has come: bring it to disk. What it returns is for :meth:`settle`."""
+        self._begin()
+        outcome = self._finish()
+        if outcome.kind != SAVED:
+            self.abort()
+        elif self.document.target is None and not self.document.source.stdin:  # its hash is not needed now
+            self.document.source.close()
+        return outcome
+
+    def _finish(self) -> Outcome:
         document = self.document
         source = document.source
         if source.stdin:
@@ -212,8 +232,8 @@ class Incoming:
         """
         document = self.document
         if outcome.kind != SAVED:
-            self.abort()
-        elif isinstance(self.staging, stdin.Draft):
+            return
+        if isinstance(self.staging, stdin.Draft):
             if document.draft not in (None, self.staging):
                 document.draft.abort()
             document.draft = self.staging
@@ -222,7 +242,6 @@ class Incoming:
         elif document.target is None:
             source = document.source
             document.target = Target(source.real, outcome.stamp, source.read_only, source.unprotect)
-            source.close()
         else:
             document.target.base = outcome.stamp
 

@@ -7,7 +7,7 @@ Each is made, and a large text is sent, in a thread of its own; what is said on 
 import os
 
 from rbridge.client import content, locate
-from rbridge.client.bulk import send_file
+from rbridge.client.bulk import pays, send_file, send_open
 from rbridge.client.channel import Channel
 from rbridge.client.delivery import SENT
 from rbridge.client.introduction import Introduction, introduce
@@ -92,14 +92,19 @@ class Joins:
             document.before = None if source.part else before
             document.size = source.size = size
             document.peer = peer
-            return sent(peer, Record("open", headers, size), fd, source.start, options.patience)
+            try:
+                send_open(peer, headers, fd, source.start, size, options.patience)
+                send_all(peer.sock, peer.wire.send(End()), options.patience)
+            except Shrunk:
+                raise shorter() from None
+            return peer
 
         def made(_channel: Channel) -> None:
-            os.close(fd)
+            self.session.resident.close_file(fd, source.device)
             self.over(document)
 
         def lost(error: BaseException) -> None:
-            os.close(fd)
+            self.session.resident.close_file(fd, source.device)
             failed(error)
 
         self._make(send, "0", options, made, lost)
@@ -122,7 +127,7 @@ class Joins:
 
         def send(peer: "Peer") -> "Peer":
             try:
-                if not content.pays(found.fd, found.start, found.size):
+                if not pays(found.fd, found.start, found.size):
                     record = Record("changed", headers, found.size)
                     return sent(peer, record, found.fd, found.start, options.patience)
                 fd = content.pack(found.fd, found.start, found.size)
@@ -136,7 +141,8 @@ class Joins:
                 found.close()
 
         def lost(error: BaseException) -> None:
-            found.close()
+            fd, found.fd = found.fd, -1
+            self.session.resident.close_file(fd, document.source.device)
             failed(error)
 
         def made(channel: Channel) -> None:
@@ -196,8 +202,12 @@ def sent(peer: "Peer", record: Record, fd: int, start: int, patience: float) -> 
         peer.wire.body_sent(size)
         send_all(peer.sock, peer.wire.send(End()), patience)
     except Shrunk:
-        raise TryAgain("it became shorter while it was sent", "try again") from None
+        raise shorter() from None
     return peer
+
+
+def shorter() -> RbridgeError:
+    return TryAgain("it became shorter while it was sent", "try again")
 
 
 def words(error: BaseException) -> str:

@@ -2,7 +2,8 @@
 
 ``STATE/saves`` holds, for each save under way, entries named ``NODE-PID-RANDOM`` and
 
-- ``.link``: a symbolic link to a staging file beside its target,
+- ``.link``: a symbolic link to a staging file beside its target; ``.OLD.NEW.link`` from the moment in which
+  they may have traded places: hashes of what is to be replaced and of the new text,
 - ``.new``: the new text, where it could not be staged there or is written in place,
 - ``.old``: the bytes of the file that is written in place,
 - ``.json``: the journal of that writing; it exists exactly while the target may be torn.
@@ -16,9 +17,10 @@ from rbridge.client import leftovers
 
 MYPY = False
 if MYPY:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, Optional, Tuple
 
 DAY = 24 * 3600.0
+DIGITS = 32  # of a sha256 in a file's name
 
 
 def make_directory(path: str) -> str:
@@ -44,6 +46,17 @@ def node() -> str:
 
 def new_id() -> str:
     return "{}-{}-{}".format(node(), os.getpid(), os.urandom(4).hex())
+
+
+def swap_name(entry: str, old: str, new: str) -> str:
+    """The name of *entry*'s link while texts of these sha256 trade places; *old* is "" if it is not known."""
+    return "{}.{}.{}.link".format(entry.split(".", 1)[0], old[:DIGITS] or "unknown", new[:DIGITS])
+
+
+def swapped(name: str) -> "Tuple[str, str]":
+    """The beginnings of *old* and *new* in such a name, ("", "") where it says none."""
+    parts = name.split(".")
+    return (parts[1], parts[2]) if len(parts) == 4 else ("", "")
 
 
 def is_dead(entry: str, age: float) -> bool:

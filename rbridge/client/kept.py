@@ -42,7 +42,7 @@ def keep(state_dir: str, real: str, fd: int, linkable: str = "", sha256: str = "
     stem = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "." + mark
     path = os.path.join(where, ".".join(filter(None, (stem, label, clip(os.path.basename(real), 200)))))
     if not (linkable and _link(linkable, fd, path)):
-        part = os.path.join(where, "part." + os.path.basename(path))
+        part = os.path.join(where, "part.{}.{}".format(os.path.basename(path), os.urandom(4).hex()))
         out = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             pieces.copy(fd, out)

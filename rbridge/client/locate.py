@@ -37,7 +37,7 @@ def locate(endpoints: "List[Endpoint]", options: "Options", report: "Callable[[s
     """The one to talk to. *report* is told of addresses that are dead, silent or doubtful, a line each.
 
     All other connections are closed. Raises NotListening, Denied when only others' listeners were found, and
-    TryAgain when several laptops answer and nothing says which is meant.
+    TryAgain when several laptops answer and nothing says which is meant (``fruitless.chosen``).
     """
     return Search(endpoints, options, report).result()
 
@@ -203,14 +203,11 @@ class Search:
         more = any(probe.endpoint.shared and probe.state in (CONNECTING, WAITING) for probe in self.probes)
         if more and now < self.first_answer + GRACE:
             return None
-        laptops: "List[str]" = []
-        for probe in answered:
-            if probe.endpoint.shared and probe.said.laptop not in laptops:
-                laptops.append(probe.said.laptop)
-        if len(laptops) > 1:
+        shared = [probe.said for probe in answered if probe.endpoint.shared]
+        if len({said.identity or said.laptop for said in shared}) > 1:
             from rbridge.client import fruitless
 
-            return fruitless.chosen(answered, laptops)
+            return fruitless.chosen(self)
         return best
 
 

@@ -7,20 +7,27 @@ import os
 import sys
 
 from rbridge import __version__, paths
-from rbridge.client import leftovers, settings, sockets, source
+from rbridge.client import leftovers, patience, settings, sockets, source
 from rbridge.client.delivery import Delivery
 from rbridge.client.locate import locate
 from rbridge.client.options import parse
-from rbridge.errors import Denied, NotListening, RbridgeError, UsageError, clean
+from rbridge.errors import Denied, NotListening, RbridgeError, clean
 
 MYPY = False
 if MYPY:
     from typing import List
 
-    from rbridge.client.options import Options
+    from rbridge.client.options import Options, Request
     from rbridge.client.probe import Peer
     from rbridge.client.settings import Endpoint
     from rbridge.client.source import Source
+
+
+SILENT = 1.0
+"""Seconds after which it is said that a file server does not answer."""
+
+FEW = 200
+"""Files up to which there are descriptors enough everywhere; each costs one until it is sent."""
 
 
 class Run:
@@ -64,7 +71,10 @@ class Run:
         if options.version:
             sys.stdout.write("rbridge {}\n".format(__version__))
             return 0
-        self.add_stdin(options)
+        if not options.requests:
+            from rbridge.client import stdin
+
+            stdin.add(options, self.called)
         self.recover()
         sources = self.check(options)
         if not sources:
@@ -80,7 +90,9 @@ class Run:
         try:
             peer = self.locate(endpoints, options)
         except (NotListening, Denied) as error:
-            self.edit_here(options, sources, error)
+            from rbridge.client import fallback
+
+            fallback.edit_here(options, sources, error, self.report)
             raise
         place = sockets.place(peer.endpoint.label) if peer.link else ""
         if place:
@@ -104,17 +116,6 @@ class Run:
             take_back(delivery)
             raise
 
-    def add_stdin(self, options: "Options") -> None:
-        """Without a path, rmate reads standard input if that is no terminal, or with ``-w``."""
-        if options.requests:
-            return
-        from rbridge.client.options import Request
-
-        if options.lines is not None or (os.isatty(0) and not options.wait):
-            raise UsageError("which file?", "{} --help shows how".format(self.called))
-        options.requests = [Request("-")]
-        options.wait = True
-
     def recover(self) -> None:
         """Finish or undo what a crash left of earlier saves, before a file is read."""
         try:
@@ -122,19 +123,35 @@ class Run:
         except RbridgeError:
             return
         if leftovers.pending(place):
-            from rbridge.client.saver import recover
+            from rbridge.client.clearing import clear
 
-            for line in recover(place):
+            for line in clear(place):
                 self.report(line)
 
     def check(self, options: "Options") -> "List[Source]":
         """The sources of all requests that can be opened; the others are reported."""
         found = []
+        if len(options.requests) > FEW:
+            from rbridge.client.room import make_room
+
+            make_room(len(options.requests))
         for request in options.requests:
             try:
-                found.append(source.check(request, options))
+                found.append(self.ask(request, options))
             except RbridgeError as error:
                 self.failed(error)
+        return found
+
+    def ask(self, request: "Request", options: "Options") -> "Source":
+        """The source of one *request*; its file server may not answer."""
+        if request.path == "-":
+            return source.check(request, options)
+
+        def silent() -> None:
+            line = "{}: its file system does not answer; Ctrl-C ends the wait, and nothing is opened then"
+            self.report(line.format(request.path))
+
+        found: "Source" = patience.ask(lambda: source.check(request, options), SILENT, silent)
         return found
 
     def endpoints(self, options: "Options") -> "List[Endpoint]":
@@ -154,14 +171,6 @@ class Run:
                 "talking to {} through {} ({})".format(peer.label, peer.endpoint.label, peer.endpoint.origin)
             )
         return peer
-
-    def edit_here(self, options: "Options", sources: "List[Source]", reason: RbridgeError) -> None:
-        """Hand over to the fallback editor, if there is one."""
-        from rbridge.client import fallback
-
-        words = fallback.command(options)
-        if words:
-            fallback.run(words, sources, reason, self.report)
 
 
 def keep_standard_streams() -> None:

@@ -20,7 +20,10 @@ def check(source: "Source", options: "Options") -> None:
         raise NoInput("cannot open {}: there is no such directory".format(path))
     # a dangling link: the save creates the file that it points to
     parent = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(parent):
-        raise CannotCreate("cannot create {}: there is no directory {}".format(path, parent))
+    try:
+        found = os.stat(parent + "/.")
+    except OSError:
+        raise CannotCreate("cannot create {}: there is no directory {}".format(path, parent)) from None
+    source.device = found.st_dev
     if not options.force and not accessible(parent, os.W_OK | os.X_OK):
         raise Denied("cannot create {}: no permission to write in {}".format(path, parent))

@@ -14,7 +14,7 @@ from rbridge.client.watched import Change, Watched
 
 MYPY = False
 if MYPY:
-    from typing import Dict, Optional, Tuple, Union
+    from typing import Any, Dict, Optional, Tuple, Union
 
     from rbridge.client.content import Found
     from rbridge.client.delivery import Document
@@ -29,7 +29,7 @@ class News:
 
     def __init__(self, session: "Session") -> None:
         self.session = session
-        self.watch = Watch(session.loop, self.told)
+        self.watch = Watch(session.loop, self.told, session.resident.pool)
         self.watch.pause(not session.ready)
 
     def begin(self, document: "Document") -> None:
@@ -38,9 +38,13 @@ class News:
         if document.state != OPEN or source.stdin or (source.part and not source.follow):
             return
         if source.follow:
-            self.watch.add(
-                document, Followed(document.real, source.start + document.size, _identity(document))
-            )
+
+            def known(identity: "Any", _error: "Optional[BaseException]") -> None:
+                if document.state == OPEN:
+                    file = Followed(document.real, source.start + document.size, identity)
+                    self.watch.add(document, file)
+
+            self.session.resident.work(document, lambda: _identity(document), known)
             return
         base = document.target.base if document.target is not None else None
         now = self.session.loop.clock()
@@ -105,7 +109,7 @@ class News:
 
     def grown(self, document: "Document", news: Growth) -> None:
         """Say what was appended to a followed file."""
-        from rbridge.client.packing import packed
+        from rbridge.wire import packing
 
         headers: "Dict[str, str]" = {"token": document.source.token, "at": str(news.at)}
         if news.restart:
@@ -114,10 +118,7 @@ class News:
             piece = news.data[start : start + SMALL]
             headers["at"] = str(news.at + start)
             said = dict(headers)
-            body = packed(piece)
-            if body is not None:
-                said.update(encoding="zlib", size=str(len(piece)))
-            self.session.texts.say("append", said, piece if body is None else body)
+            self.session.texts.say("append", said, packing.said(piece, said))
             headers.pop("restart", None)
 
 

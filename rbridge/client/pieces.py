@@ -4,6 +4,8 @@ import errno
 import hashlib
 import os
 
+from rbridge.client import progress
+
 MYPY = False
 if MYPY:
     from typing import Iterator, Tuple
@@ -23,6 +25,7 @@ def read(fd: int, length: int = -1) -> "Iterator[bytes]":
             return
         if length > 0:
             length -= len(data)
+        progress.step()
         yield data
 
 
@@ -31,6 +34,7 @@ def write(fd: int, data: "bytes") -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+        progress.step()
 
 
 def digest(fd: int) -> "Tuple[int, str]":

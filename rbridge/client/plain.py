@@ -36,27 +36,12 @@ class Plain(Owner):
             if record.command == "close":
                 self.later_closed(document)
             elif record.command == "save":
-                self.wait_for_base(channel, document, record)
+                channel.arriving = Saving(self.resident, document, record, channel)
         elif record.command == "close" and token is None:
             for mine in list(self.documents):  # QUIRK: zed-rmate-server closes without a token
                 self.later_closed(mine)
         else:
             self.drop("{} named a file that was never opened: nothing was written".format(self.label))
-
-    def wait_for_base(self, channel: Channel, document: "Document", record: "Record") -> None:
-        """Take the save in, once it is known what the file was when it was sent."""
-        worker = self.resident.worker(document)
-        if document.target is not None or not worker.busy:
-            channel.arriving = Saving(self.resident, document, record)
-            return
-        channel.pause()
-
-        def begin() -> None:
-            if not channel.closed:
-                channel.arriving = Saving(self.resident, document, record)
-                channel.go_on()
-
-        worker.after(begin)
 
     def find(self, token: "Optional[str]") -> "Optional[Document]":
         """The document that was sent here under *token*."""
@@ -96,9 +81,14 @@ class Plain(Owner):
         """It is closed as soon as the saves that came before are done."""
         if document in self.documents:
             self.documents.remove(document)
-            self.resident.worker(document).after(lambda: self.resident.closed(document))
+            self.resident.worker(document).after(lambda: self.over(document))
         if not self.documents:
             self.hang_up()
+
+    def over(self, document: "Document") -> None:
+        """All its saves are done; one that failed is on no disk, or kept beside it."""
+        document.owed = document.failure
+        self.resident.closed(document)
 
     def close(self, document: "Document") -> None:
         """The host is done with it; a plain server sees the end of the connection."""

@@ -17,6 +17,7 @@ from rbridge.client.caller import SERVED, Connection
 from rbridge.client.intercom import Intercom, connected, reach
 from rbridge.client.loop import READ
 from rbridge.client.options import Options
+from rbridge.client.pool import Pool
 from rbridge.errors import RbridgeError
 
 MYPY = False
@@ -66,6 +67,7 @@ class Reception:
         self.resident: "Resident" = None  # type: ignore[assignment]
         self.path = ""
         self.callers: "List[Connection]" = []
+        self.pool = Pool(loop)  # for what is handed over: each command waits for its own files alone
         self._listener: "_socket.socket" = None  # type: ignore[assignment]
         self._inode = 0
         self._label = ""
@@ -250,7 +252,7 @@ class Reception:
         found = []
         asked, real = message.path("path"), message.path("real")
         for path, state, online, said in self.resident.rows():
-            if not asked or below(path, asked, real):
+            if not asked or below(path, asked, real, self.resident.leads_to(path)):
                 laptop = self.resident.label
                 row = {"path": path, "state": state, "laptop": laptop, "message": said}
                 row["connected"] = "yes" if online else ""
@@ -292,9 +294,12 @@ class Reception:
         look()
 
 
-def below(path: str, asked: str, real: str) -> bool:
-    """Whether the file *path* is *asked* (which leads to *real*) or in that directory."""
-    for one, other in ((path, asked), (os.path.realpath(path), real)):
+def below(path: str, asked: str, real: str, there: str = "") -> bool:
+    """Whether the file *path* is *asked* (which leads to *real*) or in that directory. *there* is where
+    *path* leads; without it, that is looked up.
+    """
+    there = there or os.path.realpath(path)
+    for one, other in ((path, asked), (there, real)):
         if one == other or one.startswith(other.rstrip("/") + "/"):
             return True
     return False

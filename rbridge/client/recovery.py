@@ -3,10 +3,11 @@
 A file that was being written in place is looked at, byte for byte. If it is the new text, the save is
 complete; if it is the old one, it stays; if it is what a cut-short save of ours leaves, the new text is
 written out. Anything else was written by somebody afterwards and is left alone. No text is dropped but one
-that the file now has.
+that the file now has, and what a save that replaced a file was to replace.
 """
 
 import os
+import stat
 import time
 
 from rbridge import system
@@ -39,7 +40,7 @@ def recover(state_dir: str) -> "List[str]":
                 told.append(clean(message))
         elif name.split(".", 1)[0] in journals or not _is_stale(path):
             continue
-        elif not name.endswith(".link") or _sweep(path):
+        elif not name.endswith(".link") or _sweep(state_dir, path, told):
             journal.remove(path)
     return told
 
@@ -52,16 +53,54 @@ def _is_stale(path: str) -> bool:
     return journal.is_dead(os.path.basename(path), age)
 
 
-def _sweep(link: str) -> bool:
-    """Remove the staging file that *link* names, and the probe beside it, if they can only be ours."""
+def _sweep(state_dir: str, link: str, told: "List[str]") -> bool:
+    """Remove the staging file that *link* names, and the probe beside it, if they can only be ours.
+
+    What the save swapped out is ours to remove if it is what was to be replaced; else it is kept, and *told*.
+    """
     try:
         target = os.readlink(link)
     except OSError:
         return False
-    random = os.path.splitext(os.path.basename(link))[0][-8:]
+    random = os.path.basename(link).split(".", 1)[0][-8:]
     if not os.path.basename(target).startswith(".") or not target.endswith(".rbridge-" + random):
         return True
+    old, new = journal.swapped(os.path.basename(link))
+    if new:
+        message, stays = _swapped_out(state_dir, target, old, new)
+        if message:
+            told.append(clean(message))
+        if stays:
+            return journal.remove(target + "~")
     return journal.remove(target) and journal.remove(target + "~")
+
+
+def _swapped_out(state_dir: str, path: str, old: str, new: str) -> "Tuple[str, bool]":
+    """What to say of the file at *path*, which may be what a save swapped out, and whether it stays there.
+
+    Nothing is said of a text that begins its sha256 with *old* (what was to be replaced) or *new* (the save's
+    own, which did not get to its place).
+    """
+    directory, name = os.path.split(encodable(path))
+    real = os.path.join(directory, name[1 : name.rindex(".rbridge-")])
+    begin = "a save of {} was interrupted in the instant in which another program changed that".format(real)
+    try:
+        fd = os.open(path, _READ)
+    except FileNotFoundError:
+        return "", False
+    except OSError as error:
+        return "{}: what it put there is {} ({})".format(begin, path, (error.strerror or "").lower()), True
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return "{}: what it put there is {}".format(begin, path), True
+        if pieces.digest(fd)[1].startswith((old, new)):
+            return "", False
+        at = kept.keep(state_dir, real, fd, label="theirs")
+        return "{}: what it put there is kept at {}".format(begin, at), False
+    except OSError as error:
+        return "{}: what it put there is {} ({})".format(begin, path, (error.strerror or "").lower()), True
+    finally:
+        os.close(fd)
 
 
 def _settle(state_dir: str, path: str) -> str:

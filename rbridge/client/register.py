@@ -3,9 +3,11 @@
 import os
 
 from rbridge.client import content
-from rbridge.client.delivery import CLOSED, LOST, OPEN, REFUSED, SENT, SMALL, Document, measure
+from rbridge.client.delivery import CLOSED, LOST, OPEN, REFUSED, SENT, SMALL, Document
+from rbridge.client.pool import Pool
+from rbridge.client.standing import device, inode, is_unsaved, state
 from rbridge.client.worker import Worker
-from rbridge.errors import NoInput, NotListening, RbridgeError, clean
+from rbridge.errors import NotListening, RbridgeError, clean
 
 MYPY = False
 if MYPY:
@@ -13,7 +15,10 @@ if MYPY:
 
     from rbridge.client.loop import Loop
     from rbridge.client.options import Options
+    from rbridge.client.saving import Saving
     from rbridge.client.source import Source
+
+__all__ = ["Caller", "Register", "forget", "inode", "is_unsaved", "state"]
 
 IN_FLIGHT = 8 * 1024 * 1024
 """Bytes that may lie in buffers when we have written them: the sockets' and ssh's window of 2 MiB."""
@@ -78,10 +83,19 @@ class Register:
         self._tokens: "Dict[str, Document]" = {}
         self._requests: "Dict[str, Tuple[Options, bool]]" = {}  # by token, until the editor has it
         self._workers: "Set[Worker]" = set()
+        self.pool = Pool(loop)
+        self.savings: "List[Saving]" = []  # under way
+        self.held = 0  # bytes of theirs that wait for a thread
+        self.ending = False
 
     @property
     def label(self) -> str:
         """What messages call the laptop."""
+        return ""
+
+    @property
+    def identity(self) -> str:
+        """What the laptop's daemon calls itself, "" towards a plain server."""
         return ""
 
     @property
@@ -93,13 +107,12 @@ class Register:
         """The document that *source* is open as already: the same file, or the same place for one."""
         if source.stdin:
             return None
-        real = os.path.realpath(source.real)
-        found = os.fstat(source.fd) if source.fd >= 0 else None
+        real, found = source.resolved, source.found
         for document in self.documents:
             other = document.source
             if other.stdin or other.part != source.part or (other.read_only and not source.read_only):
                 continue
-            if document.real == real or (
+            if (document.real or other.real) == real or (
                 found is not None and inode(document) == (found.st_dev, found.st_ino)
             ):
                 return document
@@ -148,6 +161,13 @@ class Register:
             return
         if document.state in (SENT, OPEN):
             document.state = CLOSED
+        owed, document.owed = document.owed, ""
+        if owed and not document.source.read_only:
+            from rbridge.client import undelivered
+
+            # before anybody hears of the end: whoever asks 'status -q' then is told
+            undelivered.note(self, document, owed, lambda: self.closed(document))
+            return
         self.remove(document)
         code = 74 if document.failure else document.code
         for caller in document.openers:
@@ -163,10 +183,15 @@ class Register:
             what = "{}: connection to {} lost before it was opened".format(document.source.shown, self.label)
             self.failed(document, NotListening(what, "the file is unchanged"))
             return
+        if document.state == CLOSED:  # and what was saved before is being brought to the disk
+            self.worker(document).after(lambda: self.closed(document))
+            return
         if alone:
             saved = "the last save is not on disk" if document.failure else "what was saved is on disk"
             line = "{}: connection to {} lost before it was closed; {}"
             self.tell(document, line.format(document.source.shown, self.label, saved))
+            if document.peer.link and document.state == OPEN and not document.owed:
+                document.owed = "the connection was given up while it was open"
             document.failure = document.failure or "lost"
         document.state = LOST
         self.worker(document).after(lambda: self.closed(document))
@@ -186,56 +211,50 @@ class Register:
     def worker(self, document: Document) -> Worker:
         """Who does what takes long about *document*."""
         if document.worker is None:
-            made = Worker(self.loop, lambda: self._idle(document, made))
-            document.worker = made
+            document.worker = self._worker(document, device(document))
         return document.worker
+
+    def leave_workers(self) -> None:
+        """Leave all workers to what they hang in: others do what is still to be done."""
+        self._workers.clear()
+        for document in self.documents:
+            document.worker = self._worker(document, -1)
+
+    def _worker(self, document: Document, at: int) -> Worker:
+        made = Worker(self.loop, lambda: self._idle(document, made), self.pool, at)
+        return made
 
     def look(
         self, document: Document, keep: bool, then: "Callable[[Any, Optional[BaseException]], None]"
     ) -> None:
-        """Find what *document*'s file holds after all that is being done to it; see ``content.find``."""
-        worker = self.worker(document)
-        if not worker.busy and not content.is_large(document, SMALL):
-            then(content.find(document, keep), None)
-            return
-        self.work(document, lambda: content.find(document, keep), then)
+        """Find what *document*'s file holds after all that is being done to it; see ``content.find``. With
+        *keep* a small text is read.
+        """
+        self.work(document, lambda: content.look(document, keep, SMALL), then)
+
+    def silent(self, document: Document) -> float:
+        """Seconds for which *document*'s file system does not answer what it was asked, 0 if it does."""
+        return document.worker.silent if document.worker is not None else 0.0
 
     def request(self, document: Document) -> "Tuple[Options, bool]":
         """The options it was asked for with, and whether in a new window."""
         return self._requests[document.source.token]
-
-    def reopen(self, document: Document) -> None:
-        """Have its file at hand to be sent, again if that was done before; else it is not opened."""
-        source = document.source
-        if source.fd >= 0 or document.state != SENT:
-            return  # of what was never sent it still is
-        try:
-            source.fd = os.open(source.real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-            measure(source, document)
-            if source.follow:
-                from rbridge.client import follow
-
-                source.start, source.size = follow.tail(source.fd)
-        except FileNotFoundError:
-            if document.before is None:
-                return  # it is still to be created
-            self.failed(document, NoInput("not opened: {} was deleted meanwhile".format(source.path)))
-            return
-        except OSError as error:
-            from rbridge.client.refusal import trouble
-
-            self.failed(document, trouble("read", source.path, error))
 
     def overdue(self, document: Document) -> None:
         """Nobody answered the ``open`` in time."""
 
     def add(self, document: Document, options: "Options", new: bool, caller: Caller) -> None:
         """Have *document*, which *caller* asked for with *options*; *new*: in a window of its own."""
+
+        def resolved(real: "Any", _error: "Optional[BaseException]") -> None:
+            document.real = real or document.source.real
+
         self.documents.append(document)
         self._tokens[document.source.token] = document
         self._requests[document.source.token] = (options, new)
-        if not document.source.stdin:
-            document.real = os.path.realpath(document.source.real)
+        document.real = document.source.resolved
+        if not document.source.stdin and not document.real:
+            self.work(document, lambda: os.path.realpath(document.source.real), resolved)
         document.openers.append(caller)
         if caller.waits:
             document.waiting.append(caller)
@@ -277,14 +296,7 @@ class Register:
             if document.state == OPEN:
                 self.based(document)
 
-        def take() -> None:
-            incoming.take_base(document)
-            taken()
-
-        if document.sha256 or document.before is None or document.source.read_only:
-            self.worker(document).after(take)
-        else:
-            self.work(document, lambda: incoming.take_base(document), taken)
+        self.work(document, lambda: incoming.take_base(document), taken)
         if not document.source.read_only:
             incoming.warm()
 
@@ -304,7 +316,18 @@ class Register:
 
     def _idle(self, document: Document, worker: Worker) -> None:
         self._workers.discard(worker)
-        document.worker = None
+        if document.worker is worker:
+            document.worker = None
+
+    def let_go(self, source: "Source") -> None:
+        """Close *source*'s file, when its file system lets us; nobody waits for that."""
+        fd, source.fd = source.fd, -1
+        self.close_file(fd, source.device)
+
+    def close_file(self, fd: int, at: int) -> None:
+        """The same of the descriptor *fd* (-1: none) of a file on device *at*."""
+        if fd >= 0:
+            self.pool.do(at, lambda: os.close(fd), lambda _result, _error: None)
 
     def remove(self, document: Document) -> None:
         """It is not open any more."""
@@ -318,7 +341,7 @@ class Register:
     def _release(self, document: Document) -> None:
         """Let go of what is held for it, when nobody needs to be told of it any more."""
         document.openers, document.waiting, document.asked = [], [], None
-        document.source.close()
+        self.let_go(document.source)
         if document.draft is not None:
             document.draft.abort()
 
@@ -333,14 +356,18 @@ class Register:
         """Keep what was saved of standard input, since nobody will get it on standard output."""
         from rbridge.client import kept
 
-        if document.draft is None:
+        draft = document.draft
+        if draft is None:
             return
-        try:
-            path = kept.keep(self.states, document.source.real, document.draft.fd)
-        except OSError as error:
-            self.tell(document, "cannot keep what was saved: {}".format((error.strerror or "").lower()))
-        else:
-            self.tell(document, "what was saved is in {}".format(path))
+
+        def told(path: "Any", error: "Optional[BaseException]") -> None:
+            if isinstance(error, OSError):
+                line = "cannot keep what was saved: {}".format((error.strerror or "").lower())
+            else:
+                line = "what was saved is in {}".format(path)
+            self.tell(document, line)
+
+        self.work(document, lambda: kept.keep(self.states, document.source.real, draft.fd), told)
 
 
 def forget(document: Document, caller: Caller) -> None:
@@ -349,35 +376,3 @@ def forget(document: Document, caller: Caller) -> None:
     document.waiting = [one for one in document.waiting if one is not caller]
     if document.asked is caller:
         document.asked = None
-
-
-def inode(document: Document) -> "Optional[Tuple[int, int]]":
-    """Device and inode of the file as it was last known, None if there was none."""
-    from rbridge.client.stamp import Stamp
-
-    base = document.target.base if document.target is not None else None
-    if isinstance(base, Stamp) and base.inode:
-        return (base.device, base.inode)
-    if document.before is not None and document.target is None:
-        return (document.before.st_dev, document.before.st_ino)
-    return None
-
-
-def is_unsaved(document: Document) -> bool:
-    """Whether what the user wrote last may not be on the disk."""
-    busy = document.worker is not None and document.worker.busy
-    coming = busy or document.arriving > 0
-    return bool(document.failure) or coming or document.shown in ("dirty", "saving", "conflict")
-
-
-def state(document: Document) -> str:
-    """The word for a row of ``rbridge status``."""
-    if document.state == SENT:
-        return "opening"
-    if document.shown in ("conflict", "saving", "dirty"):
-        return document.shown
-    if document.arriving:
-        return "saving"
-    if document.failure:
-        return "unsaved"
-    return "clean"

@@ -5,10 +5,12 @@ It is the child that the first command leaves behind. Later commands hand their 
 it (``plain``).
 """
 
-from rbridge.client.delivery import LOST, OPEN, SENT, Document, measure
+from rbridge.client.delivery import OPEN, SENT, Document
+from rbridge.client.farewell import Farewell
 from rbridge.client.plain import Plain
+from rbridge.client.pool import STUCK
 from rbridge.client.register import Caller, Register, forget, is_unsaved, state
-from rbridge.client.saving import Saving
+from rbridge.client.saving import Saving, no_answer
 from rbridge.client.session import Session
 from rbridge.errors import NotListening, clean
 from rbridge.wire.records import Record
@@ -27,12 +29,6 @@ __all__ = ["Caller", "Resident"]
 PATIENT = 24 * 3600.0
 """Seconds that documents stay open without a laptop."""
 
-LAST_SAVES = 10.0
-"""Seconds for saves that are being written when we have to end."""
-
-LAST_WORDS = 1.0
-"""Seconds for what has to be said then."""
-
 
 class Resident(Register):
     """The documents of this process. *log* takes what a terminal would have been told, *states* is the state
@@ -45,7 +41,7 @@ class Resident(Register):
         super().__init__(loop, log, states)
         self.session: "Optional[Session]" = None
         self.plain: "List[Plain]" = []
-        self.ending = False
+        self.farewell = Farewell(self)
         self._told: "List[Caller]" = []  # that the connection is lost
         self._expiry: "Optional[Timer]" = None
         loop.on_signal = self.signalled
@@ -102,7 +98,8 @@ class Resident(Register):
     # what callers ask for
 
     def open(self, sources: "List[Source]", options: "Options", caller: Caller) -> None:
-        """Deliver *sources*; what comes of each is told to *caller*, now or later.
+        """Deliver *sources*, which ``handed.see`` has seen; what comes of each is told to *caller*, now or
+        later.
 
         A file that is open already is focused, at the new position. While no laptop is connected they wait
         as long as *options* allow.
@@ -111,7 +108,7 @@ class Resident(Register):
         for source in sources:
             session = self.session
             if session is None or self.ending:
-                source.close()
+                self.let_go(source)
                 caller.failed(source, NotListening("{}: not opened: the client ends".format(source.shown)))
                 continue
             document = self.same(source)
@@ -119,7 +116,9 @@ class Resident(Register):
                 self._show(document, source, options, caller)
                 continue
             document = Document(source, session.peer)
-            measure(source, document)
+            if source.found is not None and not source.part and not source.stdin:
+                document.before = source.found
+                source.size = source.found.st_size
             self.add(document, options, fresh, caller)
             fresh = False
             self.expect(document, source.size)
@@ -129,7 +128,7 @@ class Resident(Register):
         """*document* is open already: have the user see it, where *source* says."""
         session = self.session
         assert session is not None
-        source.close()
+        self.let_go(source)
         document.openers.append(caller)
         if caller.waits:
             document.waiting.append(caller)
@@ -187,6 +186,9 @@ class Resident(Register):
                 return
         if document in self.documents and self.session is not None:
             self._doubt(document, self.session.ready)
+            if document.state == OPEN and (is_unsaved(document) or not self.session.ready):
+                how = "not connected" if not self.session.ready else state(document)
+                document.owed = "closed here while {}".format(how)
             self.session.close(document)
 
     def _doubt(self, document: Document, ready: bool) -> None:
@@ -209,15 +211,34 @@ class Resident(Register):
         elif choose == "show":
             document.asked = caller
 
+    def leads_to(self, path: str) -> str:
+        """Where the path of an open document led when it was opened."""
+        for document in self.documents:
+            if document.source.real == path:
+                return document.real or path
+        return path
+
     def rows(self, path: str = "") -> "List[Tuple[str, str, bool, str]]":
         """(real path, state, connected, message) of each document at or below *path*.
 
         *state*: clean, dirty, saving, conflict as the laptop last said; opening; unsaved (a save failed).
         """
         return [
-            (one.source.real, state(one), self.attached, one.message or clean(one.failure))
+            (
+                one.source.real,
+                state(one),
+                self.attached,
+                self.silence(one) or one.message or clean(one.failure),
+            )
             for one in self.under(path)
         ]
+
+    def silence(self, document: Document) -> str:
+        """The words for a file system that does not answer, "" if *document*'s does."""
+        seconds = self.silent(document)
+        if self.session is not None and self.session.news is not None:
+            seconds = max(seconds, self.session.news.watch.silent(document))
+        return no_answer(seconds) if seconds >= STUCK else ""
 
     # what sessions and connections say
 
@@ -241,6 +262,13 @@ class Resident(Register):
         if self.session is not None and self.session.news is not None:
             self.session.news.watch.focus(document)
 
+    def older(self, document: Document, said: str) -> None:
+        """Whether the laptop has an older text of it that never got here: yes, no, or nothing is said."""
+        if said and said != document.undelivered:
+            from rbridge.client import undelivered
+
+            undelivered.said(self, document, said)
+
     def stands(self, document: Document, shown: str, message: str) -> None:
         """How the laptop says that it stands there."""
         document.shown, document.message = clean(shown), clean(message)
@@ -250,6 +278,7 @@ class Resident(Register):
     def saved(self, document: Document) -> None:
         """A save of it is on the disk."""
         document.focused = self.loop.clock()
+        self.older(document, document.undelivered or "no")  # who says nothing of older texts has none
         from rbridge.client.stamp import Stamp
 
         base = document.target.base if document.target is not None else None
@@ -312,7 +341,9 @@ class Resident(Register):
 
     def done(self) -> bool:
         """Whether nothing is left to do: no document, no save, nobody who still has to be told."""
-        if self.documents or self._workers:
+        if self.farewell.given_up:
+            return True
+        if self.documents or self.busy:
             return False
         session = self.session
         if session is None or self.ending:
@@ -321,64 +352,11 @@ class Resident(Register):
         return not waiting and not session.farewells
 
     def signalled(self, number: int) -> None:
-        """SIGTERM (SIGINT, SIGHUP), as when this host shuts down: :meth:`done` is true soon afterwards.
-
-        What the laptop has open stays open there, as after a crash: closing it would end editors, with what
-        was not saved in them. What is saved there from now on is kept.
-        """
-        self.log("ended by signal {}".format(number))
-        self.ending = True
-        session = self.session
-        if session is not None:
-            for channel in [session.main, *session.joins.channels]:
-                if channel is not None:
-                    channel.pause()  # nobody would answer a save that comes now
-        for document in list(self.documents):
-            if document.source.stdin or not document.peer.link:
-                if not document.waiting:
-                    self.rescue(document)
-                self.close(document)
-            else:
-                self.leave(document, number)
-
-    def leave(self, document: Document, number: int) -> None:
-        """We have to end, and *document* does not."""
-        line = "{}: the client on this host was ended by signal {}; the file stays open on {}, which keeps"
-        line += " what is saved there: open it again to have that sent"
-        self.tell(document, line.format(document.source.shown, number, self.label))
-        document.code = 74
-        if document.state == SENT:
-            self.lost(document, True)
-            return
-        document.state = LOST
-        self.worker(document).after(lambda: self.closed(document))
-
-    def goodbye(self) -> None:
-        """Close all documents in good order: at the other side too."""
-        self.ending = True
-        for document in list(self.documents):
-            if not document.waiting:
-                self.rescue(document)
-            self.close(document)
+        """SIGTERM (SIGINT, SIGHUP), as when this host shuts down: :meth:`done` is true soon afterwards."""
+        self.farewell.signalled(number)
 
     def end(self) -> None:
         """Close what is open, wait for saves that are being written, and leave nothing."""
-        self.goodbye()
-        self._wait(LAST_SAVES, lambda: not self._workers)
-        session = self.session
-        if session is not None:
-            main = session.main
-            self._wait(LAST_WORDS, lambda: main is None or not main.waiting)
-            session.stop()
-        for plain in list(self.plain):
-            plain.hang_up()
-        self.plain.clear()
+        self.farewell.end()
         if self._expiry is not None:
             self._expiry.cancel()
-
-    def _wait(self, seconds: float, done: "Callable[[], bool]") -> None:
-        """Go on with the loop until *done*, but not longer than that."""
-        over: "List[bool]" = []
-        timer = self.loop.at(seconds, lambda: over.append(True))
-        self.loop.run(lambda: bool(over) or done())
-        timer.cancel()

@@ -5,9 +5,11 @@ every 30 s, and all together at most 20 times a second: that much a file server 
 A log that is followed does not fall back: whoever follows it waits for its next line.
 """
 
+import heapq
+
 MYPY = False
 if MYPY:
-    from typing import Any, Dict, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
     Key = Any  # hashable: whatever tells the files apart
 
@@ -38,6 +40,8 @@ class Rota:
     def __init__(self) -> None:
         self.focused: "Optional[Key]" = None
         self._turns: "Dict[Key, Turn]" = {}
+        self._heap: "List[Tuple[float, int, Key]]" = []  # what is not as its turn says is out of date
+        self._count = 0
         self._last = float("-inf")
 
     def __len__(self) -> int:
@@ -46,6 +50,7 @@ class Rota:
     def add(self, key: "Key", now: float, steady: bool = False) -> None:
         """*key* was just opened: it has the user's attention. *steady*: it is looked at no less later."""
         self._turns[key] = Turn(now + FOCUSED, steady)
+        self._put(key, now + FOCUSED)
         self.focused = key
 
     def remove(self, key: "Key") -> None:
@@ -65,7 +70,8 @@ class Rota:
         """Something happens to *key*: look often, and back off again from there."""
         turn = self._turns[key]
         turn.pause = FOCUSED
-        turn.due = min(turn.due, now + FOCUSED)
+        if turn.due > now + FOCUSED:
+            self._put(key, now + FOCUSED)
 
     def looked(self, key: "Key", now: float) -> None:
         """*key* had its turn, and nothing had happened."""
@@ -73,15 +79,29 @@ class Rota:
         turn = self._turns.get(key)
         if turn is None:
             return
-        turn.due = now + turn.pause
+        self._put(key, now + turn.pause)
         if key != self.focused and not turn.steady:
             turn.pause = min(SLOWEST, 2 * turn.pause)
 
     def next(self, now: float) -> "Optional[Tuple[float, Key]]":
         """Who is next, and when; None when there is nobody. The focused one goes before others that wait."""
-        if not self._turns:
+        while self._heap and not self._is_so(*self._heap[0]):
+            heapq.heappop(self._heap)
+        if not self._heap:
             return None
-        key = min(self._turns, key=lambda one: self._turns[one].due)
-        if self.focused is not None and self._turns[self.focused].due <= now:
+        key = self._heap[0][2]
+        if self.focused is not None and self._turns[self.focused].due <= max(now, self._heap[0][0]):
             key = self.focused
         return max(self._turns[key].due, self._last + GAP), key
+
+    def _put(self, key: "Key", due: float) -> None:
+        self._turns[key].due = due
+        self._count += 1
+        heapq.heappush(self._heap, (due, self._count, key))
+        if len(self._heap) > 4 * len(self._turns) + 16:
+            self._heap = [one for one in self._heap if self._is_so(*one)]
+            heapq.heapify(self._heap)
+
+    def _is_so(self, due: float, _count: int, key: "Key") -> bool:
+        turn = self._turns.get(key)
+        return turn is not None and turn.due == due

@@ -160,11 +160,12 @@ def _create(facts: Facts, target: Target, staging: Staging) -> Outcome:
 def _replace(facts: Facts, target: Target, staging: Staging, note: str) -> Outcome:
     real = facts.real
     assert facts.st is not None
+    staging.swapping(facts.now.sha256 if facts.now is not None else "")
     # RACE: compare and rename are two steps. Where the kernel can swap names, what was there at that very
-    # instant is looked at afterwards and swapped back if it had changed. Elsewhere (NFS) a file put there by
-    # rename in the few microseconds after this look is lost; what was written into the old one is kept.
-    # What a program goes on writing through a descriptor it holds goes to the old file, and is lost
-    # everywhere.
+    # instant is looked at afterwards, by ``recover`` if we are killed before, and swapped back if it had
+    # changed. Elsewhere (NFS) a file put there by rename in the few microseconds after this look is lost;
+    # what was written into the old one is kept. What a program goes on writing through a descriptor it holds
+    # goes to the old file, and is lost everywhere.
     try:
         if not stamp.same_state(os.lstat(real), facts.st):
             raise inplace.Changed

@@ -123,6 +123,7 @@ class Session(Owner):
             self.resident.stands(
                 document, headers.get("state", ""), codec.unquote(headers.get("message", ""))
             )
+            self.resident.older(document, headers.get("undelivered", ""))
         else:
             self.closed_there(document, headers)
 
@@ -188,24 +189,21 @@ class Session(Owner):
         if document.failure == CUT_OFF:
             document.failure = ""  # whatever was cut off is settled: the daemon says it again
         self.resident.opened(document, clean(codec.unquote(headers.get("note", ""))))
+        self.resident.older(document, headers.get("undelivered", ""))
         self.joins.over(document)
 
     def save(self, channel: Channel, document: "Document", record: Record) -> None:
-        """Take a save in, once it is known what the file was when it was sent."""
-        worker = self.resident.worker(document)
+        """Take a save in."""
 
         def answered(incoming: "Incoming", outcome: "Outcome") -> None:
             self.answer(channel, document, incoming, outcome)
 
-        def begin() -> None:
-            if not channel.closed:
-                channel.arriving = Saving(self.resident, document, record, answered)
+        def slow(incoming: "Incoming", line: str) -> None:
+            headers = {"token": document.source.token, "save": incoming.serial, "message": codec.quote(line)}
+            self.say(Record("slow", headers), channel)
 
-        if document.target is None and worker.busy and "base" not in record.headers:
-            channel.pause()
-            worker.after(lambda: channel.go_on(begin))
-        else:
-            begin()
+        alone = channel is not self.main
+        channel.arriving = Saving(self.resident, document, record, channel, alone, answered, slow)
         self.heart.beat()
 
     def answer(
@@ -242,14 +240,14 @@ class Session(Owner):
                 self.texts.open(document)
                 return
             self.resident.opened(document, "")
-        if headers.get("unsaved") == "yes" and not document.failure:  # else it was said
-            document.failure = "unsaved"
-            self.resident.tell(
-                document,
-                "{}: closed with a text that did not get here: {} keeps it".format(
-                    document.source.shown, self.label
-                ),
-            )
+        if headers.get("unsaved") == "yes":
+            document.owed = "closed there with a text that did not get here"
+            if not document.failure:  # else it was said
+                document.failure = "unsaved"
+                line = "{}: closed with a text that did not get here: {} keeps it"
+                self.resident.tell(document, line.format(document.source.shown, self.label))
+        if document.state != LOST:
+            document.state = CLOSED  # whatever becomes of the connection now
         self.resident.worker(document).after(lambda: self.over(document))
 
     def over(self, document: "Document") -> None:
@@ -257,7 +255,9 @@ class Session(Owner):
         if document.state != LOST:
             document.state = CLOSED
         self.resident.closed(document)
-        if self.farewells and not self.resident.documents:
+        if (
+            self.farewells
+        ):  # its last words may be being written: this looks whether there is another document
             self.loop.at(FAREWELL, self.unheard)
 
     def unheard(self) -> None:

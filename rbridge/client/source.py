@@ -13,6 +13,8 @@ from rbridge.wire.limits import BODY
 
 MYPY = False
 if MYPY:
+    from typing import Optional
+
     from rbridge.client.options import Options, Request
 
 LARGE = 256 * 1024 * 1024
@@ -32,13 +34,16 @@ class Source:
     file that does not exist yet. *start* and *size* are bytes; *part* says which lines, "" means the whole.
     *follow*: it grows, and what comes is sent as well. *token* is what the other side calls it: random, so
     that it says nothing about the path. *unprotect*: it may be write-protected, and the user wants it written
-    all the same.
+    all the same. *device* is the file system, st_dev, -1 where that is not known. Of what was handed over a
+    thread has seen where the path leads, *resolved*, and the file, *found*.
     """
 
     __slots__ = (
         "column",
+        "device",
         "fd",
         "follow",
+        "found",
         "line",
         "mode",
         "name",
@@ -46,6 +51,7 @@ class Source:
         "path",
         "read_only",
         "real",
+        "resolved",
         "selection",
         "size",
         "start",
@@ -72,6 +78,9 @@ class Source:
         self.follow = False
         self.unprotect = False
         self.stdin = False
+        self.resolved = ""
+        self.found: "Optional[os.stat_result]" = None
+        self.device = -1
         self.token = hexlify(os.urandom(12)).decode()
 
     @property
@@ -161,6 +170,7 @@ def _existing(source: Source, options: "Options") -> None:
     source.unprotect = options.force
     source.mode = stat.S_IMODE(found.st_mode)
     source.size = found.st_size
+    source.device = found.st_dev
     if options.follow:
         from rbridge.client import follow
 

@@ -118,6 +118,23 @@ class Staging:
         if journal.remove(self._probe):
             self._probe = ""
 
+    def swapping(self, sha256: str) -> None:
+        """From here on the text may trade places with its target, which has that *sha256* ("": not known).
+
+        Should we be killed then, ``recover`` can tell the two from each other, and from what a third program
+        put there in that instant.
+        """
+        if not self._link:
+            return
+        where, name = os.path.split(self._link)
+        known = os.path.join(where, journal.swap_name(name, sha256, self.sha256))
+        try:
+            os.rename(self._link, known)
+            self._link = known
+        except OSError:  # then a crash may leave the file, but nobody removes it unseen
+            if journal.remove(self._link):
+                self._link = ""
+
     def state_place(self) -> str:
         """The path, less its ending, of this text's entries in the journal."""
         return os.path.splitext(self.file)[0]

@@ -9,16 +9,29 @@ import sys
 
 from rbridge import mounts
 from rbridge.client.source import Source
-from rbridge.errors import CannotCreate
+from rbridge.errors import CannotCreate, UsageError
 
 MYPY = False
 if MYPY:
     from typing import List
 
-    from rbridge.client.options import Request
+    from rbridge.client.options import Options, Request
 
 PIECE = 1024 * 1024
 NAME = "untitled (stdin)"
+
+
+def add(options: "Options", called: str) -> None:
+    """Without a path, rmate reads standard input if that is no terminal, or with ``-w``.
+
+    *called* is the command's name. Raises UsageError.
+    """
+    from rbridge.client.options import Request
+
+    if options.lines is not None or (os.isatty(0) and not options.wait):
+        raise UsageError("which file?", "{} --help shows how".format(called))
+    options.requests = [Request("-")]
+    options.wait = True
 
 
 def source(request: "Request") -> Source:

@@ -1,11 +1,11 @@
 """What the daemon of a session is told of the files: their texts, and what became of them on the host."""
 
 from rbridge.client import content
-from rbridge.client.delivery import OPEN, SENT, SMALL, note, opening, read_small
+from rbridge.client.delivery import OPEN, SENT
 from rbridge.client.joins import words
-from rbridge.client.packing import opened, packed
+from rbridge.client.opens import Opens
 from rbridge.errors import NotListening, RbridgeError, clean
-from rbridge.wire import codec
+from rbridge.wire import codec, packing
 from rbridge.wire.records import End, Record
 
 MYPY = False
@@ -22,49 +22,13 @@ class Texts:
 
     def __init__(self, session: "Session") -> None:
         self.session = session
+        self.opens = Opens(session)
 
     def open(self, document: "Document") -> None:
         """Say ``open`` with the text: a small one when there is room for it, a large one on its own."""
         if document in self.session.unsaid:
             self.session.unsaid.remove(document)
-        main = self.session.main
-        assert main is not None
-        self.session.resident.reopen(document)
-        source = document.source
-        if document.state != SENT:
-            return
-        options, new = self.session.resident.request(document)
-        headers = opening(source, options, main.peer)
-        if new:
-            headers["new"] = "yes"
-        if source.fd >= 0 and source.size > SMALL:
-            self.session.joins.open(
-                document, options, headers, lambda error: self.not_sent(document, error, main)
-            )
-            return
-        document.peer = main.peer
-        wire = main.peer.wire
-
-        def made() -> bytes:
-            if document.state != SENT:
-                return b""
-            try:
-                data = read_small(source, document) if source.fd >= 0 else b""
-                body = opened(data, headers)
-                head = wire.send(Record("open", headers, len(body)))
-            except RbridgeError as error:
-                self.unreadable(document, error)
-                return b""
-            document.size = len(data)
-            wire.body_sent(len(body))
-            note(source, document, data)
-            return head + body + wire.send(End())
-
-        main.later(made)
-
-    def unreadable(self, document: "Document", error: RbridgeError) -> None:
-        """It cannot be sent; said when the loop has time, since something is being written now."""
-        self.session.loop.soon(lambda: self.session.resident.failed(document, error))
+        self.opens.add(document)
 
     def not_sent(self, document: "Document", error: BaseException, main: "Channel") -> None:
         """A large file could not be sent over a connection of its own, beside *main*."""
@@ -98,7 +62,8 @@ class Texts:
                 if selection:
                     headers["selection"] = selection
             if document.state in (SENT, OPEN):
-                self.found(document, found)
+                if not show:  # else the daemon may have other things to do than to look at it
+                    self.found(document, found)
                 self.session.say(Record("resume", headers))
 
         self.session.resident.look(document, False, said)
@@ -138,20 +103,10 @@ class Texts:
         headers = dict(beside, token=token, sha256=found.sha256, size=str(found.size))
         if found.stamp is not None and document.target is not None and not document.source.read_only:
             document.target.base = found.stamp
-        if found.size > SMALL:
+        if found.data is None:
             self.session.joins.text(document, found, headers, lambda error: self.not_fetched(document, error))
             return
-        try:
-            data = content.read(found)
-        except (OSError, RbridgeError) as error:
-            self.gone(document, "failed", "{} cannot be read: {}".format(document.source.shown, words(error)))
-            return
-        finally:
-            found.close()
-        body = packed(data)
-        if body is not None:
-            headers["encoding"] = "zlib"
-        self.say("changed", headers, data if body is None else body, channel)
+        self.say("changed", headers, packing.said(found.data, headers), channel)
 
     def not_fetched(self, document: "Document", error: BaseException) -> None:
         """A large text could not be sent over a connection of its own."""

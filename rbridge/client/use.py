@@ -15,7 +15,8 @@ USAGE = """\
 usage: rbridge use [LAPTOP | {}]
 
 Where several laptops are connected to this host, files open on LAPTOP, unless
---on or $RBRIDGE_SOCKET names another. Without LAPTOP: says which it is.
+--on or $RBRIDGE_SOCKET names another; else on the one whose ssh login the shell
+runs in, where that can be told. Without LAPTOP: says which it is.
 """.format(FORGET)
 LONGEST = 255  # bytes: as a host's name
 

@@ -1,22 +1,29 @@
 """Watching the open files: one look at a time, at most 20 a second, and none in the loop's own thread that
 may block.
 
-A stat of a local file is done at once; everything else, and whatever a change takes, in a thread that is
-started for it: a file server that hangs holds up the watch and nothing else.
+A stat of a file on this machine's own disks is done at once; everything else, and whatever a change takes, in
+a thread. A look that takes longer than :data:`SLOW` is waited for no longer: others get their turns, save
+those on a file system that does not answer.
 """
 
+from rbridge.client.pool import Pool
 from rbridge.client.rota import Rota
+from rbridge.client.standing import device
 
 MYPY = False
 if MYPY:
-    from typing import Callable, Dict, Optional, Union
+    from typing import Any, Callable, Dict, Optional, Union
 
     from rbridge.client.delivery import Document
     from rbridge.client.follow import Followed, Growth
     from rbridge.client.loop import Loop, Timer
+    from rbridge.client.pool import Job
     from rbridge.client.watched import Change, Watched
 
     News = Union[Change, Growth]
+
+SLOW = 1.0
+"""Seconds that the others wait for a look."""
 
 
 class Watch:
@@ -25,13 +32,16 @@ class Watch:
     While it is paused nobody is looked at: nobody could be told.
     """
 
-    def __init__(self, loop: "Loop", tell: "Callable[[Document, News], None]") -> None:
+    def __init__(
+        self, loop: "Loop", tell: "Callable[[Document, News], None]", pool: "Optional[Pool]" = None
+    ) -> None:
         self._loop = loop
+        self._pool = Pool(loop) if pool is None else pool
         self._tell = tell
         self._rota = Rota()
         self._files: "Dict[Document, Union[Watched, Followed]]" = {}
         self._timer: "Optional[Timer]" = None
-        self._looking: "Optional[Document]" = None
+        self._looking: "Dict[Document, Job]" = {}
         self._paused = False
 
     def add(self, document: "Document", file: "Union[Watched, Followed]") -> None:
@@ -66,17 +76,23 @@ class Watch:
         """What is known of *document*'s file."""
         return self._files.get(document)
 
+    def silent(self, document: "Document") -> float:
+        """Seconds for which a look at *document*'s file has not got on, 0 if there is none."""
+        job = self._looking.get(document)
+        return job.silent if job is not None else 0.0
+
     def _plan(self) -> None:
         """Have the next look happen in time."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._paused or self._looking is not None:
+        if self._paused:
             return
         now = self._loop.clock()
         turn = self._rota.next(now)
         if turn is not None:
-            self._timer = self._loop.at(max(0.0, turn[0] - now), self._look)
+            left = max([0.0] + [SLOW - job.silent for job in self._looking.values()])
+            self._timer = self._loop.at(max(left, turn[0] - now), self._look)
 
     def _look(self) -> None:
         self._timer = None
@@ -87,29 +103,21 @@ class Watch:
             return
         document = turn[1]
         file = self._files[document]
-        if file.quiet():
+        busy = document in self._looking or self._pool.stuck(device(document))
+        if busy or file.quiet():
             self._rota.looked(document, now)
             self._plan()
             return
-        from threading import Thread
 
-        self._looking = document
-        try:
-            Thread(target=self._work, args=(document, file, now), daemon=True).start()
-        except RuntimeError:  # there is none to be had now: at its next turn
-            self._looked(document, file, None)
+        def looked(news: "Any", _error: "Optional[BaseException]") -> None:
+            self._looked(document, file, news)
 
-    def _work(self, document: "Document", file: "Union[Watched, Followed]", now: float) -> None:
-        """The look itself, in a thread of its own."""
-        news: "Optional[News]" = None
-        try:
-            news = file.look(now)
-        finally:
-            self._loop.soon(lambda: self._looked(document, file, news))
+        self._looking[document] = self._pool.do(device(document), lambda: file.look(now), looked)
+        self._plan()
 
     def _looked(self, document: "Document", file: "Union[Watched, Followed]", news: "Optional[News]") -> None:
         now = self._loop.clock()
-        self._looking = None
+        del self._looking[document]
         self._rota.looked(document, now)
         if self._files.get(document) is file:
             if news is not None or file.missing:

@@ -8,13 +8,12 @@ import errno
 import hashlib
 import os
 import stat
-import zlib
 from time import monotonic
 
 from rbridge import mounts
 from rbridge.client import pieces
 from rbridge.client.stamp import RACY_NS, now_ns
-from rbridge.wire import delta
+from rbridge.wire import delta, packing
 
 MYPY = False
 if MYPY:
@@ -33,7 +32,6 @@ RARELY = 60.0
 GROWING = 60.0
 """Seconds within which a file has to grow twice to be called growing."""
 
-WORTH = 4096  # bytes of a text that may be worth compressing
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -83,9 +81,9 @@ class Watched:
     __slots__ = (
         # fmt: off
         "grown",
+        "local",
         "missing",
         "name",
-        "network",
         "racy",
         "read_at",
         "real",
@@ -93,6 +91,7 @@ class Watched:
         "seen",
         "sha256",
         "signature",
+        "since",
         "size",
         # fmt: on
     )
@@ -107,7 +106,7 @@ class Watched:
     ) -> None:
         self.real = real
         self.name = os.path.basename(real)
-        self.network = mounts.on_network(real)
+        self.local = False  # whether a stat of it never blocks; the first look tells
         self.seen: "Optional[State]" = None
         self.signature: "Optional[delta.Signature]" = None
         self.grown: "List[float]" = []
@@ -115,6 +114,7 @@ class Watched:
         self.missing = 0  # looks in a row that found nothing
         self.said = ""  # the reason of the last Change "gone"
         self.racy = True
+        self.since = 0.0  # when it was first seen as it is
         self.sha256 = sha256
         self.size = size
         if size > READ and stamp is not None and stamp.inode > 0:
@@ -122,8 +122,8 @@ class Watched:
             self.racy = stamp.taken_ns - max(stamp.mtime_ns, stamp.ctime_ns) < RACY_NS
 
     def quiet(self) -> bool:
-        """Whether a stat alone shows that nothing happened; never blocks where that can be told before."""
-        if self.network or self.racy or self.seen is None:
+        """Whether a stat alone shows that nothing happened; never blocks."""
+        if not self.local or self.racy or self.seen is None:
             return False
         try:
             return _state(os.stat(self.real)) == self.seen
@@ -133,6 +133,7 @@ class Watched:
     def look(self, now: "Optional[float]" = None) -> "Optional[Change]":
         """What happened since the last look; None for nothing that needs saying."""
         now = monotonic() if now is None else now
+        self.local = self.local or mounts.is_local(self.real)
         try:
             fd = os.open(self.real, _FLAGS)
         except OSError as error:
@@ -165,7 +166,10 @@ class Watched:
         if _state(os.fstat(fd)) != state or (size != state[2] and state[2]):
             return None  # once more, when it is its turn
         before, self.seen = self.seen, state
-        self.racy = began - max(state[3], state[4]) < RACY_NS
+        if before != state:
+            self.since = now
+        # its clock may be ahead of ours; what was seen so for long enough has got another time since
+        self.racy = began - max(state[3], state[4]) < RACY_NS and (now - self.since) * 1e9 < RACY_NS
         self.missing = 0
         if sha256 == self.sha256 and not self.said:
             if self.signature is None and data is not None:
@@ -190,11 +194,8 @@ class Watched:
             if body is not None:
                 change.body, change.encoding, change.base = body, "delta", self.sha256
                 return
-        change.body = data
-        if len(data) >= WORTH:
-            body = zlib.compress(data, 1)
-            if len(body) < len(data) * 3 // 4:
-                change.body, change.encoding = body, "zlib"
+        body = packing.packed(data, packing.QUICKLY)
+        change.body, change.encoding = (data, "") if body is None else (body, "zlib")
 
     def _grows(self, data: "Optional[bytes]", size: int, now: float) -> bool:
         """Whether it was only appended to, and that for the second time within a minute."""

@@ -17,7 +17,7 @@ MYPY = False
 if MYPY:
     from typing import Dict, Iterator, List, Tuple
 
-    from rbridge.wire.matching import Buffer, Match
+    from rbridge.wire.matching import Match, Sliced
 
 LARGE = 20 * 1000 * 1000
 BLOCK = 64 * 1024
@@ -43,7 +43,7 @@ class Signature:
         self.hashes = bytearray()
 
 
-def signature(base: "Buffer") -> Signature:
+def signature(base: "Sliced") -> Signature:
     """The signature of *base*: at most 50 KB, whatever its size."""
     size = len(base)
     if size > LARGE:
@@ -59,7 +59,7 @@ def signature(base: "Buffer") -> Signature:
     return made
 
 
-def find(base: Signature, text: "Buffer") -> "List[Match]":
+def find(base: Signature, text: "Sliced") -> "List[Match]":
     """What *text* has in common with *base*: ``(offset in base, offset in text, length)``, rising in the text
     but not always in the base.
     """
@@ -85,7 +85,7 @@ def find(base: Signature, text: "Buffer") -> "List[Match]":
     return matches
 
 
-def _around(base: Signature, hashes: bytes, text: "Buffer") -> "List[Match]":
+def _around(base: Signature, hashes: bytes, text: "Sliced") -> "List[Match]":
     """Blocks from the start of both, and from the end of both, up to where they begin to differ."""
     length, count = base.length, len(base.lengths)
     moved = len(text) - base.size
@@ -104,7 +104,7 @@ def _around(base: Signature, hashes: bytes, text: "Buffer") -> "List[Match]":
     return [match for match in ends if match[2] > 0]
 
 
-def _is_block(text: "Buffer", at: int, length: int, hashes: bytes, index: int) -> bool:
+def _is_block(text: "Sliced", at: int, length: int, hashes: bytes, index: int) -> bool:
     piece = cut(text, at, at + length)
     return len(piece) == length and _hash(piece) == hashes[index * HASH : (index + 1) * HASH]
 
@@ -113,7 +113,7 @@ def _hash(piece: bytes) -> bytes:
     return hashlib.sha256(piece).digest()[:HASH]
 
 
-def _cuts(text: "Buffer", how: Signature) -> "Iterator[Tuple[int, bytes]]":
+def _cuts(text: "Sliced", how: Signature) -> "Iterator[Tuple[int, bytes]]":
     """The chunks of *text* with their offsets, cut as *how* was."""
     if how.mask < 0:
         for at in range(0, len(text), how.length):
@@ -134,7 +134,7 @@ def _cuts(text: "Buffer", how: Signature) -> "Iterator[Tuple[int, bytes]]":
         yield start, b"".join(chunk)
 
 
-def _lines(text: "Buffer", longest: int) -> "Iterator[bytes]":
+def _lines(text: "Sliced", longest: int) -> "Iterator[bytes]":
     """The lines of *text*; of one that is longer than *longest*, pieces of that length."""
     rest = b""
     for at in range(0, len(text), _PIECE):

@@ -117,10 +117,13 @@ class Connection:
             raise LocalProtocolError("{} bytes of body where {} are announced".format(count, self._left))
         self._left -= count
 
-    @property
-    def body_left(self) -> int:
-        """Bytes of the record being sent that were announced and not sent yet."""
-        return self._left
+    def more(self, length: int) -> bytes:
+        """Announce a further block of *length* bytes, once the one before was sent whole; on a link only."""
+        self._states.check(self.role, state.BODY)
+        if self._left or not self.link:
+            raise LocalProtocolError("no further block now")
+        self._left = length
+        return b"data: %d\n" % length
 
     @property
     def midway(self) -> bool:

@@ -17,7 +17,7 @@ MYPY = False
 if MYPY:
     from typing import Callable, Iterator, List, Optional
 
-    from rbridge.wire.matching import Buffer, Match
+    from rbridge.wire.matching import Buffer, Match, Sliced
 
 __all__ = ["Signature", "apply", "encode", "encode_by_signature", "signature"]
 
@@ -36,12 +36,12 @@ def encode(base: "Buffer", text: "Buffer") -> "Optional[bytes]":
     return _packed(text, matching.find(base, text))
 
 
-def encode_by_signature(base: "Signature", text: "Buffer") -> "Optional[bytes]":
+def encode_by_signature(base: "Signature", text: "Sliced") -> "Optional[bytes]":
     """The same, where of the base there is only its signature."""
     return _packed(text, chunks.find(base, text))
 
 
-def _packed(text: "Buffer", matches: "List[Match]") -> "Optional[bytes]":
+def _packed(text: "Sliced", matches: "List[Match]") -> "Optional[bytes]":
     size = len(text)
     new = size - sum(length for _, _, length in matches)
     if 10 * new >= 9 * size:

@@ -13,9 +13,10 @@ from itertools import accumulate
 MYPY = False
 if MYPY:
     import mmap
-    from typing import Dict, List, Tuple, Union
+    from typing import Any, Dict, List, Tuple, Union
 
     Buffer = Union[bytes, bytearray, memoryview, mmap.mmap]
+    Sliced = Any  # what has a length and gives slices: a Buffer, or a file that is read for them
     Match = Tuple[int, int, int]
 
 SLICE = 64 * 1024  # compared at a time: larger ones come fresh from the system, a page fault for every 4 KiB
@@ -82,7 +83,7 @@ def _runs(found: "List[Match]") -> "List[Match]":
     return runs + [(begin, start, length)] if length else runs
 
 
-def cut(buffer: "Buffer", start: int, end: int) -> bytes:
+def cut(buffer: "Sliced", start: int, end: int) -> bytes:
     """A slice as bytes: comparing views is a hundred times slower."""
     piece = buffer[start:end]
     return piece if type(piece) is bytes else bytes(piece)

@@ -43,6 +43,7 @@ TABLES: "Dict[str, Table]" = {
             "resume": TELLING,
             "saved": TELLING,
             "refused": TELLING,
+            "slow": TELLING,
             "gone": TELLING,
             "resolve": TELLING,
             "close": TELLING,

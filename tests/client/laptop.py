@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rbridge.client.delivery import Delivery, Document
+from rbridge.client.handed import see
 from rbridge.client.locate import locate
 from rbridge.client.loop import Loop
 from rbridge.client.options import Options, parse
@@ -304,7 +305,10 @@ class Here:
         """The same of a later command, handed over."""
         options = self.options(*words)
         asker = Asker(options.wait)
-        self.resident.open([check(request, options) for request in options.requests], options, asker)
+        sources = [check(request, options) for request in options.requests]
+        for source in sources:
+            see(source)
+        self.resident.open(sources, options, asker)
         return asker
 
     def until(self, condition: Callable[[], object], what: str = "") -> object:

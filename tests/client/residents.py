@@ -74,6 +74,9 @@ class Answering:
         self.asked.append(("close", document.source.real))
         del self.table[document.source.real]
 
+    def leads_to(self, path: str) -> str:
+        return os.path.realpath(path)
+
     def rows(self, path: str = "") -> list[tuple[str, str, bool, str]]:
         return [(real, *row) for real, row in self.table.items()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 
 import pytest
 
@@ -128,3 +129,12 @@ def test_one_that_was_started_in_a_login_is_found_without_its_variables(here, ba
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(asking.paths, "runtime_candidates", lambda: [str(here.path / "elsewhere")])
     assert rows(asking.ask("status", {})) == ["/a"]
+
+
+def test_a_path_on_a_file_server_that_is_silent_is_named_as_it_is_called(here, monkeypatch):
+    gate = threading.Event()
+    monkeypatch.setattr(asking.os.path, "realpath", lambda _path: gate.wait(20))
+    monkeypatch.setattr(asking, "LEADS", 0.01)
+    path = str(here.path / "a")
+    assert asking.where("a") == {"path": path, "real": path}
+    gate.set()

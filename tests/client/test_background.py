@@ -6,11 +6,13 @@ import os
 import pty
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from rbridge.client import background
+from rbridge.client.loop import Loop
 from tests.client.editors import LINK, Talk
 from tests.harness.wait import until
 
@@ -189,3 +191,31 @@ def test_a_log_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "client.log").symlink_to("elsewhere")
     background.Log(str(tmp_path)).write("line")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_lines_are_written_beside_the_loop_in_their_order(tmp_path):
+    loop = Loop()
+    lines = background.Lines(loop, background.Log(str(tmp_path)))
+    for number in range(20):
+        lines.write(f"line {number}")
+    assert not lines.written
+    loop.run(lambda: lines.written)
+    told = (tmp_path / background.LOG_NAME).read_text().splitlines()
+    assert [line.partition("] ")[2] for line in told] == [f"line {number}" for number in range(20)]
+    loop.close()
+
+
+def test_a_state_directory_that_hangs_holds_up_no_line_and_takes_no_more_than_there_is_room_for(
+    tmp_path, monkeypatch
+):
+    loop, gate, written = Loop(), threading.Event(), []
+    log = background.Log(str(tmp_path))
+    monkeypatch.setattr(log, "write", lambda line, when: gate.wait(20) and written.append(line))
+    lines = background.Lines(loop, log)
+    for number in range(background.LINES + 50):
+        lines.write(str(number))
+    assert written == []
+    gate.set()
+    loop.run(lambda: lines.written)
+    assert len(written) == background.LINES
+    loop.close()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rbridge.client import both
+from rbridge.client import both, undelivered
 
 
 class Cli:
@@ -117,3 +117,11 @@ def test_the_single_file_knows_the_commands(home, builds):
     assert home.run([sys.executable, "-m", "rbridge", "status"]).ok().err == "nothing is open\n"
     assert home.run([builds.file, "close", "a"]).code == 66
     assert home.run([builds.file, "resolve"]).code == 64
+
+
+def test_what_the_hosts_side_left_behind_is_told_beside_the_laptops(daemon_serves, here, cli, capsys):
+    undelivered.remember(str(here.state), undelivered.Undelivered("/a", "mylaptop", "0" * 16, "why"))
+    assert both.run("status", [], cli) == 0
+    assert cli.asked == [["status"]]
+    assert "kept" in capsys.readouterr().out
+    assert both.run("status", ["-q"], cli) == 75

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from rbridge.client import close
+from rbridge.client import close, undelivered
+from rbridge.client.undelivered import Undelivered
 from rbridge.errors import UsageError
 
 
@@ -62,3 +65,33 @@ def test_help_and_nonsense(capsys):
     assert capsys.readouterr().out.startswith("usage: rbridge close")
     with pytest.raises(UsageError):
         close.run(["--all"])
+
+
+def test_where_nothing_is_open_it_is_forgotten_what_a_laptop_keeps(there, here, capsys):
+    for name in ("a", "e/x", "e/y"):
+        one = Undelivered(str(here.path / name), "mylaptop", "0" * 16, "why")
+        undelivered.remember(str(here.state), one)
+    assert close.run(["a"]) == 0  # it is open: what it leaves behind is another matter
+    assert len(undelivered.remembered(str(here.state))) == 3
+    assert close.run([]) == 0
+    assert len(undelivered.remembered(str(here.state))) == 3
+    capsys.readouterr()
+    assert close.run(["e"]) == 0
+    assert [os.path.basename(one.real) for one in undelivered.remembered(str(here.state))] == ["a"]
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == (
+        f"{here.path}/e/x: forgotten here; what mylaptop has of it is still in 'rbridge recover list' there"
+    )
+    assert len(said) == 2
+    assert close.run(["e"]) == 66
+
+
+def test_what_cannot_be_forgotten_is_said(here, monkeypatch, capsys):
+    undelivered.remember(str(here.state), Undelivered(str(here.path / "a"), "mylaptop", "", "why"))
+
+    def fail(states, real, identity):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(undelivered, "forget", fail)
+    assert close.run(["a"]) == 74
+    assert capsys.readouterr().err == f"rbridge: {here.path}/a: permission denied\n"

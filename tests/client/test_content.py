@@ -35,7 +35,7 @@ def test_what_is_not_there_is_absent(home, document):
     found = content.find(one)
     assert (found.reason, found.message) == ("gone", "new was deleted or renamed")
     assert found.headers() == {"absent": "yes"}
-    assert not content.is_large(one, 1)
+    assert content.look(one, True, 10).reason == "gone"
 
 
 def test_what_is_no_file_is_no_text(home, document):
@@ -77,11 +77,28 @@ def test_what_has_not_changed_is_not_read_again(home, document, monkeypatch):
     assert content.find(one).sha256 == sha(b"another")
 
 
-def test_large_is_what_takes_long(home, document):
+def test_a_small_text_is_read_and_a_large_one_left_open(home, document):
     home.file("a", b"x" * 100)
     one = document("a")
-    assert content.is_large(one, 99)
-    assert not content.is_large(one, 100)
+    found = content.look(one, True, 100)
+    assert (found.data, found.fd) == (b"x" * 100, -1)
+    found = content.look(one, True, 99)
+    assert found.data is None
+    assert found.fd >= 0
+    found.close()
+    found = content.look(one, False, 100)
+    assert (found.data, found.fd, found.size) == (None, -1, 100)
+
+
+def test_a_text_that_changes_while_it_is_read_is_none(home, document, monkeypatch):
+    home.file("a", b"text")
+
+    def read(found):
+        raise NoInput("it keeps changing while it is read")
+
+    monkeypatch.setattr(content, "read", read)
+    found = content.look(document("a"), True, 100)
+    assert (found.reason, found.message) == ("failed", "a cannot be read: it keeps changing while it is read")
 
 
 def test_standard_input_is_its_last_draft(home, document, monkeypatch):
@@ -92,16 +109,6 @@ def test_standard_input_is_its_last_draft(home, document, monkeypatch):
     found = content.find(one, keep=True)
     assert found.fd not in (-1, one.source.fd)
     found.close()
-
-
-@pytest.mark.parametrize(
-    ("text", "pays"),
-    [(b"line\n" * 1000, True), (os.urandom(5000), False), (b"short", False), (b"", False)],
-)
-def test_a_sample_tells_whether_compressing_pays(home, text, pays):
-    path = home.file("a", text)
-    with open(path, "rb") as file:
-        assert content.pays(file.fileno(), 0, len(text)) == pays
 
 
 def test_a_file_is_packed_into_one_without_a_name(home):

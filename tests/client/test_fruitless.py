@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rbridge.client import fruitless, locate, use
+from rbridge.client import ancestry, fruitless, locate, use
 from rbridge.client.options import parse
 from rbridge.client.probe import ANSWERED
 from rbridge.client.settings import Endpoint
@@ -15,16 +15,23 @@ from rbridge.wire import codec
 class Heard:
     """A probe that was answered by *laptop*."""
 
-    def __init__(self, laptop: str, shared: bool = True) -> None:
+    def __init__(self, laptop: str, shared: bool = True, sock: int = -1, identity: str = "") -> None:
         self.state = ANSWERED
-        self.said = codec.parse_greeting(codec.greeting(laptop, "1", "vim"))
+        self.said = codec.parse_greeting(codec.greeting(laptop, "1", "vim", identity=identity))
         self.endpoint = Endpoint("unix", "test", path="/" + laptop)
         self.endpoint.shared = shared
+        self.label = self.endpoint.label
+        self.sock = sock  # its listener's pid, where a test says so
+
+
+said: list[str] = []
+"""What the last search reported."""
 
 
 def search(*laptops: str, words: str = "") -> locate.Search:
     """A search that is over, in which these answered."""
-    made = locate.Search([], parse([*words.split(), "a"]), lambda line: None)
+    said.clear()
+    made = locate.Search([], parse([*words.split(), "a"]), said.append)
     made.probes = [Heard(laptop) for laptop in laptops]
     return made
 
@@ -57,15 +64,59 @@ def test_who_is_there_beside_the_one_that_was_named():
     assert "there is one, two" in error.line()
 
 
-def test_the_one_that_use_named_is_taken(monkeypatch):
+@pytest.fixture
+def unheard(monkeypatch):
+    """Nothing on this machine says which laptop is meant, until a test says something."""
+    monkeypatch.setattr(use, "chosen", lambda: "")
+    monkeypatch.setattr(ancestry, "ancestors", lambda: [30, 20, 10])
+    monkeypatch.setattr(ancestry, "listener", lambda sock: sock)
+
+
+def test_the_one_that_use_named_is_taken(unheard, monkeypatch):
     monkeypatch.setattr(use, "chosen", lambda: "TWO")
-    probes = [Heard("two.local", shared=False), Heard("one"), Heard("two.local")]
-    assert fruitless.chosen(probes, ["one", "two.local"]) is probes[2]
+    over = search(words="-v")
+    over.probes = [Heard("two.local", shared=False), Heard("one", sock=30), Heard("two.local")]
+    assert fruitless.chosen(over) is over.probes[2]
+    assert said == ["/two.local leads to two.local, which is taken: 'rbridge use' named it"]
+
+
+def test_the_one_whose_listener_we_descend_from_is_taken(unheard):
+    over = search(words="-v")
+    over.probes = [Heard("one", sock=99), Heard("two", sock=20), Heard("three", sock=0)]
+    assert fruitless.chosen(over) is over.probes[1]
+    assert said == [
+        "/two leads to two, which is taken: this shell runs in the ssh connection that its socket belongs to"
+    ]
+
+
+def test_of_two_that_we_descend_from_the_nearer_one(unheard):
+    over = search()
+    over.probes = [Heard("one", sock=10), Heard("two", sock=20)]
+    assert fruitless.chosen(over) is over.probes[1]
+    assert said == []
+
+
+def test_one_connection_that_leads_to_two_laptops_says_nothing(unheard):
+    over = search()
+    over.probes = [Heard("one", sock=20), Heard("two", sock=20), Heard("three", sock=10)]
+    with pytest.raises(TryAgain, match="3 laptops are listening"):
+        fruitless.chosen(over)
 
 
 @pytest.mark.parametrize("named", ["", "three"])
-def test_among_several_none_is_guessed(monkeypatch, named):
+def test_among_several_none_is_guessed(unheard, monkeypatch, named):
     monkeypatch.setattr(use, "chosen", lambda: named)
     with pytest.raises(TryAgain, match="2 laptops are listening: one, two") as caught:
-        fruitless.chosen([Heard("one"), Heard("two")], ["one", "two"])
+        fruitless.chosen(search("one", "two"))
     assert "--on LAPTOP" in caught.value.line()
+
+
+def test_two_laptops_of_one_name_are_told_apart_by_their_sockets(unheard):
+    over = search()
+    over.probes = [Heard("one", identity="a" * 16), Heard("one", identity="b" * 16), Heard("two")]
+    over.probes[1].label = "/other"
+    with pytest.raises(
+        TryAgain, match=r"3 laptops are listening: one \(/one\), one \(/other\), two"
+    ) as caught:
+        fruitless.chosen(over)
+    assert "--socket PATH" in caught.value.line()

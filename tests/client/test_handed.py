@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import rbridge
-from rbridge.client.handed import differs, source
+from rbridge.client.handed import differs, see, source
 from rbridge.client.intercom import Message
 from rbridge.errors import RemoteProtocolError
 
@@ -88,6 +88,20 @@ def test_the_source_takes_the_descriptor(here, message):
     assert (made.mode, made.line, made.fd >= 0) == (420, 3, True)
     assert one.descriptors == []
     made.close()
+
+
+def test_what_is_seen_of_it_is_noted_for_the_loop_which_looks_at_nothing(here, message):
+    path = here.file("a")
+    (here.path / "link").symlink_to(path)
+    made = source(message(here.path / "link", path, device="5"))
+    assert (made.device, made.resolved, made.found) == (5, "", None)
+    see(made)
+    assert made.resolved == str(path)
+    assert made.found.st_ino == path.stat().st_ino
+    made.close()
+    made = source(message(here.path / "new"))
+    see(made)
+    assert (made.resolved, made.found) == (str(here.path / "new"), None)
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy decodes with UTF-8 always")

@@ -41,9 +41,9 @@ def test_what_is_heard_keeps_it_alive(host, quiet):
 
 
 def test_silence_is_death_after_40_seconds(host, quiet):
+    host.laptop.answers["link"] = lambda line, heard: None  # a search is successful meanwhile
     host.skip(DEAD_IDLE - 1)
     assert host.resident.session.main is not None
-    host.laptop.answers["link"] = lambda line, heard: None  # a search was successful meanwhile
     first = host.laptop.lines[0]
     host.skip(1.5)
     host.until(lambda: first.ended)

@@ -39,6 +39,7 @@ def test_a_save_lands_and_becomes_the_new_base(home: Home, document: Callable[..
 
 def test_what_was_done_is_noted_only_when_it_is_settled(home: Home, saves: Saves) -> None:
     arriving = Incoming(saves.document, Record("save", {}, 3), str(home.state))
+    arriving.write(b"")
     base = saves.document.target.base
     arriving.write(b"new")
     outcome = arriving.finish()

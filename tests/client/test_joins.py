@@ -99,7 +99,7 @@ def test_a_large_file_goes_over_a_connection_of_its_own_that_ends_when_it_is_ope
 
 
 def test_large_files_of_the_first_command_as_well(host, here):
-    here.file("a", b"a" * 3 * MEGABYTE)
+    here.file("a", os.urandom(3 * MEGABYTE))
     here.file("b", "b")
     asker = host.begin("a", "b")
     host.until(lambda: len(asker.open) == 2)
@@ -114,7 +114,7 @@ def test_large_files_of_the_first_command_as_well(host, here):
 def test_a_file_that_cannot_be_sent_because_the_connection_ends_is_sent_when_it_is_back(
     host, here, opened, laptop
 ):
-    here.file("big", bytes(3 * MEGABYTE))
+    here.file("big", os.urandom(3 * MEGABYTE))
     host.laptop.answers["link"] = lambda line, heard: None
     asker = host.open("big")
     joined(host)

@@ -83,6 +83,14 @@ def test_an_entry_of_another_machine_or_boot_is_dead_after_a_day(entry: str) -> 
     assert journal.is_dead(entry, journal.DAY + 1)
 
 
+def test_the_name_of_a_link_says_what_trades_places() -> None:
+    name = journal.swap_name("0badcafe-1-22334455.link", "a" * 64, "b" * 64)
+    assert journal.swapped(name) == ("a" * journal.DIGITS, "b" * journal.DIGITS)
+    again = journal.swap_name(name, "", "c" * 64)
+    assert again == "0badcafe-1-22334455.unknown.{}.link".format("c" * journal.DIGITS)
+    assert journal.swapped("0badcafe-1-22334455.link") == ("", "")
+
+
 def test_removing_says_whether_the_name_is_free(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     assert journal.remove(str(tmp_path / "a"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -13,6 +14,7 @@ from rbridge.client.options import parse
 from rbridge.client.resident import Resident
 from rbridge.client.settings import Endpoint
 from rbridge.client.source import check
+from rbridge.client.undelivered import remembered
 from tests.client.laptop import Asker, Here
 
 
@@ -53,7 +55,7 @@ def test_each_file_is_open_when_it_is_sent_and_closed_with_its_connection(host, 
     host.until(lambda: len(asker.codes) == 2)
     assert asker.codes == [0, 0]
     assert (here.path / "a").read_bytes() == b"saved"
-    assert host.resident.done()
+    host.until(host.resident.done)
 
 
 def test_a_save_before_the_end_is_on_the_disk_when_it_is_told(host, here, opened):
@@ -94,7 +96,7 @@ def test_a_save_while_the_base_is_being_read_waits_for_it(host, here, opened, mo
     asker = opened(script, "-w", "a")
     host.until(sent.is_set)
     host.turns()
-    assert host.resident.plain[0].channel.paused
+    assert path.read_bytes() == b"x" * 2_000_000
     gate.set()
     host.until(lambda: asker.codes)
     assert asker.codes == [0]
@@ -106,9 +108,9 @@ def test_a_close_of_the_host_is_the_end_of_the_connection(host, here, opened):
     gone = []
     asker = opened(lambda talk: talk.opened() and gone.append(talk.gone()), "-w", "a")
     host.resident.close(host.resident.documents[0])
-    host.until(lambda: gone)
+    host.until(lambda: gone and asker.codes)
     assert asker.codes == [0]
-    assert host.resident.done()
+    host.until(host.resident.done)
 
 
 def test_another_files_token_is_none_of_this_connection(host, here, opened):
@@ -137,3 +139,22 @@ def test_nothing_more_can_be_handed_over(host, here, opened):
     opened(lambda talk: talk.opened() and talk.gone(), "-w", "a")
     asker = host.open("a")
     assert "not opened" in str(asker.errors[0])
+
+
+def test_a_save_that_failed_is_remembered_when_it_is_closed(host, here, opened):
+    here.file("a", "old")
+    go = threading.Event()
+
+    def script(talk) -> None:
+        said = talk.opened()
+        assert go.wait(20)
+        talk.save(said.token, b"mine")
+
+    asker = opened(script, "-w", "a")
+    (here.path / "a").write_bytes(b"theirs")
+    go.set()
+    host.until(lambda: asker.codes)
+    assert asker.codes == [74]
+    (one,) = remembered(str(host.states))
+    assert (os.path.basename(one.real), one.identity) == ("a", "")
+    assert "was changed meanwhile" in one.why

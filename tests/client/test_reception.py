@@ -170,7 +170,7 @@ def test_a_descriptor_of_a_request_that_is_dropped_is_closed(here, background, v
     half.send_all(spelled("hand", {"files": "2"}, b""))
     half.send_all(spelled("file", {"path": "a", "real": str(here.path / "a")}, count=1), [fd])
     os.close(fd)
-    until(lambda: there.reception.callers and there.reception.callers[0].sources, what="it has arrived")
+    until(lambda: there.reception.callers and there.reception.callers[0].offered, what="it has arrived")
     half.close()
     until(lambda: not there.reception.callers, what="it was dropped")
     assert len(os.listdir("/proc/self/fd")) == before

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rbridge.client import inplace, journal, leftovers
+from rbridge.client import inplace, journal, kept, leftovers, saver
 from rbridge.client.saver import SAVED, Staging, recover
 from tests.client import saving
 from tests.client.saving import Place, fork, stamp_of
@@ -243,6 +245,125 @@ def test_a_link_to_anything_else_removes_nothing(place: Place) -> None:
     recover(str(place.state))
     assert precious.exists()
     assert not link.is_symlink()
+
+
+# -- a save that was killed while it traded places with the file ---------------------------------------------
+
+Meddle = Callable[[Path], object]
+
+
+@pytest.fixture
+def swapping(place: Place, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """``swapping(before, after)``: a file whose save dies behind the swap, and what others do around that."""
+
+    def run(before: Meddle = id, after: Meddle = id, name: str = "train.py", **how: Any) -> Path:
+        path = place.file(name, OLD)
+        real = saver.exchange
+
+        def exchange(a: str, b: str) -> bool:
+            before(path)
+            assert real(a, b)
+            after(Path(a))
+            crash()
+            return True
+
+        with monkeypatch.context() as patch:
+            patch.setattr(saver, "exchange", exchange)
+            dies(lambda: place.save(path, NEW, **how))
+        return path
+
+    return run
+
+
+def write_anew(path: Path) -> None:
+    path.with_name("other").write_bytes(b"theirs")
+    os.replace(path.with_name("other"), path)
+
+
+def test_what_was_to_be_replaced_is_removed(place: Place, swapping: Callable[..., Path]) -> None:
+    path = swapping()
+    assert len(place.litter()) == 2
+    assert recover(str(place.state)) == []
+    assert path.read_bytes() == NEW
+    assert place.litter() == place.kept() == []
+
+
+@pytest.mark.parametrize("name", ["train.py", "x" * 255, ".hidden.rbridge-x"])
+def test_what_another_program_put_there_in_that_instant_is_kept(
+    place: Place, swapping: Callable[..., Path], name: str
+) -> None:
+    path = swapping(write_anew, name=name)
+    (message,) = recover(str(place.state))
+    (kept,) = (place.state / "kept").iterdir()
+    shown = path.with_name(name[:236])
+    assert message == (
+        f"a save of {shown} was interrupted in the instant in which another program changed that:"
+        f" what it put there is kept at {kept}"
+    )
+    assert kept.read_bytes() == b"theirs"
+    assert path.read_bytes() == NEW
+    assert os.listdir(place.work) == [name]
+    assert not leftovers.pending(str(place.state))
+
+
+def test_so_is_what_was_written_into_the_old_file_afterwards(
+    place: Place, swapping: Callable[..., Path]
+) -> None:
+    def append(path: Path) -> None:
+        with path.open("ab") as file:
+            file.write(b"more")
+
+    swapping(after=append)
+    assert len(recover(str(place.state))) == 1
+    assert place.kept() == [OLD + b"more"]
+    assert place.litter() == []
+
+
+def test_what_a_forced_save_replaces_is_kept_once(place: Place, swapping: Callable[..., Path]) -> None:
+    swapping(force=True, base=None)
+    assert place.kept() == [OLD]
+    recover(str(place.state))
+    assert place.kept() == [OLD]
+    assert place.litter() == []
+
+
+@pytest.mark.parametrize("what", ["link", "directory"])
+def test_what_is_no_text_stays_where_it_is_and_is_named(
+    place: Place, swapping: Callable[..., Path], what: str
+) -> None:
+    def put(path: Path) -> None:
+        path.unlink()
+        path.mkdir() if what == "directory" else path.symlink_to("elsewhere")
+
+    swapping(put)
+    (message,) = recover(str(place.state))
+    (stays,) = place.litter()
+    assert f"what it put there is {place.work / stays}" in message
+    assert recover(str(place.state)) == []
+
+
+def test_where_nothing_can_be_kept_it_stays_as_well(
+    place: Place, swapping: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_more: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    swapping(write_anew)
+    monkeypatch.setattr(kept, "keep", fail)
+    (message,) = recover(str(place.state))
+    (stays,) = place.litter()
+    assert message.endswith(f"what it put there is {place.work / stays} (no space left on device)")
+    assert (place.work / stays).read_bytes() == b"theirs"
+
+
+def test_a_text_that_did_not_get_its_name_is_removed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.file("train.py", OLD)
+    with monkeypatch.context() as patch:
+        patch.setattr(saver, "exchange", lambda a, b: crash())
+        dies(lambda: place.save(path, NEW))
+    assert recover(str(place.state)) == []
+    assert path.read_bytes() == OLD
+    assert place.litter() == place.kept() == []
 
 
 def test_stamps_are_as_good_after_a_recovery(place: Place, path: Path, interrupted: Interrupted) -> None:

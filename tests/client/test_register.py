@@ -55,6 +55,7 @@ def test_a_refusal_has_the_code_of_its_reason(host, unanswered, reason, code):
 
 def test_a_document_that_is_closed_before_it_was_open_has_failed(host, unanswered):
     host.resident.close(host.resident.documents[0])
+    host.until(lambda: unanswered.errors)
     assert (len(unanswered.errors), unanswered.codes) == (1, [])
 
 

@@ -49,6 +49,7 @@ def test_a_document_that_the_host_closes_is_closed_at_the_laptop(host, opened):
     token = document(host).source.token
     host.resident.close(document(host))
     assert host.heard("close").token == token
+    host.until(lambda: asker.codes)
     assert asker.codes == [0]
     host.until(host.resident.done)
 
@@ -88,7 +89,7 @@ def test_the_end_waits_for_a_save_that_is_being_written(host, here, opened, monk
     real = incoming.Incoming.finish
     monkeypatch.setattr(incoming.Incoming, "finish", lambda self: gate.wait(20) and real(self))
     host.main.save(document(host).source.token, 1, b"new", b"old")
-    host.until(lambda: host.resident.busy)
+    host.until(lambda: host.resident.savings and host.resident.session.main.arriving is None)
     host.resident.signalled(signal.SIGTERM)
     assert not host.resident.done()
     threading.Timer(0.1, gate.set).start()

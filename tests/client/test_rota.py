@@ -109,3 +109,17 @@ def test_a_file_that_was_closed_is_not_looked_at() -> None:
     rota.focus("a", 1.0)
     assert rota.next(5.0) is None
     assert len(rota) == 0
+
+
+def test_who_is_next_is_found_without_asking_all() -> None:
+    rota = Rota()
+    for number in range(50):
+        rota.add(number, 0.0)
+    now = 0.0
+    for turn in range(5000):
+        now, _ = look(rota, now)
+        rota.focus(turn % 50, now)
+    assert len(rota._heap) <= 4 * len(rota) + 17
+    for number in range(50):
+        rota.remove(number)
+    assert rota.next(now) is None

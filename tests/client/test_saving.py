@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
-from rbridge.client import incoming
-from tests.client.laptop import sha
+from rbridge.client import incoming, saving
+from rbridge.client.saving import Saving
+from tests.client.laptop import sha, unquoted
 
 
 @pytest.fixture
@@ -106,3 +108,125 @@ def test_standard_input_comes_back_as_it_was_saved(host, here, monkeypatch):
     host.main.say("close", token=token(host))
     host.until(lambda: asker.codes)
     assert (asker.codes, asker.texts) == ([0], [b"edited"])
+
+
+@pytest.fixture
+def hung(host, here, opened, monkeypatch):
+    """The file ``a``'s server hangs: no save gets a place beside it until the gate is set."""
+    host.until(lambda: host.resident.documents[0].target and not host.resident.busy)
+    gate = threading.Event()
+    real = incoming.Incoming._begin
+
+    def begin(self):
+        assert gate.wait(30)
+        real(self)
+
+    monkeypatch.setattr(incoming.Incoming, "_begin", begin)
+    yield gate
+    gate.set()
+
+
+def large(host, text: bytes, serial: int = 1) -> None:
+    host.main.save(token(host), serial, text, b"old")
+
+
+def test_while_it_hangs_that_is_said_once_here_and_again_and_again_there(host, here, opened, hung):
+    large(host, b"new")
+    host.until(lambda: host.resident.savings and host.resident.busy)
+    host.skip(saving.TELL - 1.5)
+    assert not host.main.all("slow")
+    state, message = host.resident.rows()[0][1::2]
+    assert (state, message[:-4]) == ("saving", "its file system does not answer since")
+    host.skip(2.0)
+    said = host.heard("slow")
+    line = unquoted(said, "message")
+    assert said["save"] == "1"
+    assert line.startswith("a: not saved yet: its file system does not answer since ")
+    assert line.endswith(" s; whether it will be is not known")
+    for _ in range(8):
+        host.main.say("beat")
+        host.turns()
+        host.skip(saving.AGAIN / 8 + 0.1)
+    host.heard("slow", 2)
+    assert [one for one in opened.lines if "not saved yet" in one] == [line]
+    hung.set()
+    host.heard("saved")
+    assert (here.path / "a").read_bytes() == b"new"
+    assert host.resident.rows()[0][1:] == ("clean", True, "")
+
+
+def test_a_text_on_a_connection_of_its_own_is_not_read_until_there_is_room(
+    host, here, opened, hung, monkeypatch
+):
+    monkeypatch.setattr(Saving, "_give_up", None)  # nobody waits for what comes there
+    real = Saving.__init__
+
+    def alone(self, resident, document, record, channel, _alone, *rest):
+        real(self, resident, document, record, channel, True, *rest)
+
+    monkeypatch.setattr(Saving, "__init__", alone)
+    text = os.urandom(8 * saving.STEP)
+    large(host, text)
+    main = host.resident.session.main
+    host.until(lambda: main.paused)
+    host.skip(60)
+    assert main.paused
+    assert host.resident.held <= 3 * saving.STEP
+    hung.set()
+    host.heard("saved")
+    assert (here.path / "a").read_bytes() == text
+
+
+def test_on_a_shared_connection_it_holds_up_the_others_for_a_while_and_is_refused_then(
+    host, here, opened, hung
+):
+    text = bytes(8 * saving.STEP)
+    large(host, text)
+    main = host.resident.session.main
+    host.until(lambda: main.paused)
+    assert saving.STEP <= host.resident.held <= 3 * saving.STEP
+    host.skip(saving.PATIENCE + 0.1)
+    said = host.heard("refused")
+    assert said["reason"] == "failed"
+    assert "its file system does not answer, and there is no room for the text" in unquoted(said, "message")
+    assert not main.paused
+    assert host.resident.rows()[0][1] == "unsaved"
+    hung.set()
+    host.until(lambda: not host.resident.busy)
+    assert host.resident.held == 0
+    assert (os.listdir(here.path), (here.path / "a").read_bytes()) == (["a"], b"old")
+
+
+def test_more_than_there_is_room_for_is_refused(host, here, opened, hung, monkeypatch):
+    monkeypatch.setattr(saving, "HELD", 10)
+    large(host, b"new")
+    host.until(lambda: host.resident.busy and host.resident.session.main.arriving is None)
+    host.skip(3)
+    large(host, b"a text that is longer", 2)
+    assert host.heard("refused")["save"] == "2"
+    hung.set()
+    assert host.heard("saved")["save"] == "1"
+    host.until(lambda: not host.resident.busy)
+    assert host.resident.held == 0
+
+
+def test_a_large_text_that_gets_on_is_no_trouble(host, here, opened):
+    text = os.urandom(6 * saving.STEP)
+    large(host, text)
+    host.heard("saved")
+    assert (here.path / "a").read_bytes() == text
+    assert host.resident.held == 0
+    assert host.resident.savings == []
+
+
+def test_what_is_cut_off_while_it_hangs_leaves_nothing(host, here, opened, hung):
+    large(host, bytes(8 * saving.STEP))
+    host.until(lambda: host.resident.session.main.paused)
+    host.resident.session.main.peer.sock.shutdown(2)
+    host.main.cut()
+    host.resident.session.detach()
+    assert host.resident.savings == []
+    hung.set()
+    host.until(lambda: not host.resident.busy)
+    assert host.resident.held == 0
+    assert (os.listdir(here.path), (here.path / "a").read_bytes()) == (["a"], b"old")

@@ -286,7 +286,7 @@ def test_what_is_closed_while_detached_does_not_keep_the_process_for_long(host, 
     opened()
     away(host)
     host.resident.close(host.resident.documents[0])
-    host.turns(5)
+    host.until(lambda: not host.resident.documents)
     assert not host.resident.done()
     host.skip(FAREWELL + 0.1)
     host.until(host.resident.done)
@@ -426,7 +426,8 @@ def test_a_cut_off_save_that_is_sent_again_leaves_no_failure(host, here, opened,
     assert asker.codes == [0]
 
 
-def test_a_save_that_waited_and_makes_no_sense_ends_the_session_and_not_the_process(host, here, slow):
+def test_a_save_that_makes_no_sense_ends_the_session_at_once(host, here, slow):
+    """Also while the document's thread is busy."""
     here.file("a", b"x" * 3_000_000)
     gate, real = threading.Event(), incoming.take_base
 
@@ -441,7 +442,7 @@ def test_a_save_that_waited_and_makes_no_sense_ends_the_session_and_not_the_proc
         host.skip(1)
         host.until(lambda: host.resident.busy)
         host.main.say("save", b"new", token=token(host), save=1, size="lots")
-        host.until(lambda: host.resident.session.main.paused)
+        host.until(lambda: asker.lines and "makes no sense" in asker.lines[-1])
         gate.set()
         host.until(lambda: asker.codes)
     assert asker.codes == [65]

@@ -171,6 +171,35 @@ def test_a_text_that_reads_back_changed_does_not_move(place: Place) -> None:
     assert place.litter() == []
 
 
+def test_before_it_trades_places_its_link_says_so_and_goes_with_it(place: Place) -> None:
+    made = Staging(str(place.file("train.py")), str(place.state))
+    made.write(b"text")
+    made.finish()
+    for known in ("a" * 64, "b" * 64):
+        made.swapping(known)
+        (link,) = os.listdir(place.state / "saves")
+        assert f".{known[:32]}.{made.sha256[:32]}.link" in link
+        assert os.readlink(place.state / "saves" / link) == made.file
+    made.abort()
+    assert place.litter() == []
+
+
+def test_where_that_cannot_be_said_there_is_no_link_that_would_have_it_removed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    made = Staging(str(place.file("train.py")), str(place.state))
+    made.finish()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", fail)
+        made.swapping("a" * 64)
+    assert place.litter() == [os.path.basename(made.file)]
+    made.abort()
+    assert place.litter() == []
+
+
 def test_half_a_text_is_never_saved(place: Place) -> None:
     path = place.file("train.py")
     staging = Staging(str(path), str(place.state), 100)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rbridge.client import status
+from rbridge.client import status, undelivered
+from rbridge.client.undelivered import Undelivered
 from rbridge.errors import UsageError
 
 
@@ -79,3 +80,46 @@ def test_what_makes_no_sense_is_a_usage_error(here):
 def test_help(capsys):
     assert status.run(["--help"]) == 0
     assert "status -q && " in capsys.readouterr().out
+
+
+def never_here(here, name, identity="0" * 16):
+    undelivered.remember(
+        str(here.state), Undelivered(str(here.path / name), "mylaptop", identity, "closed there")
+    )
+
+
+def test_what_only_a_laptop_has_is_listed_and_not_safe(here, table, capsys):
+    never_here(here, "d/a")
+    table[str(here.path / "d/a")] = ("clean", True, "")
+    assert status.run([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        [f"{here.path}/d/a", "clean", "mylaptop"],
+        [f"{here.path}/d/a", "kept", "mylaptop"],
+    ]
+    assert "closed there; on the laptop: rbridge recover; here 'rbridge close PATH' forgets it" in lines[1]
+    for path, code in (("", 75), ("d/a", 75), ("d", 75), ("e", 0)):
+        assert status.run(["-q", *path.split()]) == code, path
+    never_here(here, "e", identity="")
+    assert status.run(["e"]) == 0
+    assert capsys.readouterr().out.split()[1] == "unsaved"
+
+
+def test_it_is_known_without_any_process(here, capsys):
+    never_here(here, "a")
+    assert status.run(["-q", "a"]) == 75
+    assert status.run([]) == 0
+    assert " kept " in capsys.readouterr().out
+
+
+def test_what_cannot_be_looked_up_is_not_safe(here, monkeypatch, capsys):
+    never_here(here, "a")
+
+    def fail(states):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(undelivered, "remembered", fail)
+    assert status.run(["-q", "b"]) == 75
+    assert capsys.readouterr().err == ""
+    assert status.run([]) == 75
+    assert capsys.readouterr().err == "rbridge: cannot tell which texts never got here: permission denied\n"

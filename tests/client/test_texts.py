@@ -82,6 +82,18 @@ def test_a_second_open_of_the_same_file_shows_it_at_the_new_line(host, here, ope
     host.until(lambda: asker.codes)
 
 
+def test_a_change_that_is_seen_then_is_still_one_for_the_watch(host, here, opened):
+    opened()
+    host.until(lambda: host.resident.session.news is not None)
+    news: list[object] = []
+    host.resident.session.news.found = lambda *words: news.append(words)
+    (here.path / "a").write_bytes(b"theirs")
+    asker = host.open("a")
+    host.until(lambda: asker.open)
+    assert host.heard("resume")["sha256"] == sha(b"theirs")
+    assert news == []
+
+
 def test_a_hard_link_is_the_same_file_and_a_part_is_not(host, here, opened):
     opened(b"1\n2\n3\n")
     os.link(here.path / "a", here.path / "b")

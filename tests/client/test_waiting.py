@@ -46,12 +46,13 @@ def test_ctrl_c_and_a_lost_terminal_end_the_wait_and_not_the_document(
 def test_ctrl_c_in_the_middle_of_a_save_is_74_and_the_save_goes_on(home, editor, client_command):
     path = home.file("work/a.txt", "old")
     turn = [False]
+    half = b"0123456789abcdef" * (1 << 17)  # more than waits in memory before it is staged
 
     def script(talk: Talk) -> None:
         (said,) = talk.linked()
-        talk.send(f"save\ntoken: {said.token}\nsave: 1\ndata: 10\n01234".encode())
+        talk.send(f"save\ntoken: {said.token}\nsave: 1\ndata: {2 * len(half)}\n".encode() + half)
         until(lambda: turn[0], what="the wait was ended")
-        talk.send(b"56789\n")
+        talk.send(half + b"\n")
         assert talk.record().command == "saved"
         talk.close(said.token)
         assert talk.gone()
@@ -63,7 +64,7 @@ def test_ctrl_c_in_the_middle_of_a_save_is_74_and_the_save_goes_on(home, editor,
     assert path.read_bytes() == b"old"
     turn[0] = True
     served.result()
-    assert path.read_bytes() == b"0123456789"
+    assert path.read_bytes() == half + half
     assert os.listdir(path.parent) == ["a.txt"]
 
 

@@ -1,10 +1,12 @@
 """The watch in its loop: one look at a time, news in the loop's thread, none while paused."""
 
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from rbridge.client import pool
 from rbridge.client.loop import Loop
 from rbridge.client.watch import Watch
 from tests.harness.wait import until
@@ -59,7 +61,7 @@ class Stage:
 
         def done() -> bool:
             self.loop.turn(0.0)
-            return file.looks == count and self.watch._looking is None
+            return file.looks == count and not self.watch._looking
 
         until(done, what="the look is over")
 
@@ -72,7 +74,11 @@ def stage() -> Any:
 
 
 class Document:
-    pass
+    """All that the watch asks of one: where it lies."""
+
+    def __init__(self, device: int = 1) -> None:
+        self.target = self.before = None
+        self.source = SimpleNamespace(device=device)
 
 
 def test_a_file_is_looked_at_in_another_thread_and_its_news_told_in_ours(stage: Stage) -> None:
@@ -97,15 +103,25 @@ def test_a_quiet_file_starts_no_thread(stage: Stage) -> None:
     assert file.thread is None
 
 
-def test_a_look_that_hangs_holds_up_no_more_than_the_watch(stage: Stage) -> None:
-    one, file = Document(), File()
-    file.hold = threading.Event()
-    stage.watch.add(one, file)  # type: ignore[arg-type]
+def test_a_look_that_hangs_holds_up_nobody_but_those_on_its_file_system(stage: Stage) -> None:
+    hung, beside, other = Document(1), Document(1), Document(2)
+    files = {one: File() for one in (hung, beside, other)}
+    files[hung].hold = threading.Event()
+    stage.watch.add(hung, files[hung])  # type: ignore[arg-type]
     stage.turn(2.1)
-    for _ in range(5):
-        stage.turn(2.0)  # the loop goes on
-    file.hold.set()
-    stage.looks(file, 1)
+    assert stage.watch.silent(hung) == 0.0  # type: ignore[arg-type]
+    stage.turn(2.1)
+    for one in (beside, other):
+        stage.watch.add(one, files[one])  # type: ignore[arg-type]
+    for turn in range(1, 4):
+        stage.turn(2.1)
+        stage.turn(0.1)
+        until(lambda turn=turn: stage.turn(0.1) or files[other].looks >= turn, what="the other's turn")
+    assert stage.watch.silent(hung) > 6.0  # type: ignore[arg-type]
+    assert (files[hung].looks, files[beside].looks) == (0, 0)
+    files[hung].hold.set()
+    stage.looks(files[hung], 1)
+    until(lambda: stage.turn(1.0) or files[beside].looks > 0, what="the turn of the one beside it")
 
 
 def test_what_a_look_finds_of_a_closed_document_is_dropped(stage: Stage) -> None:
@@ -147,15 +163,20 @@ def test_nobody_looks_while_it_is_paused(stage: Stage) -> None:
 def test_where_no_thread_is_to_be_had_the_look_is_left_for_later(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, file = Document(), File()
+    hung, one, file, first = Document(), Document(), File(), File()
+    first.hold = threading.Event()
+    stage.watch.add(hung, first)  # type: ignore[arg-type]
+    stage.turn(2.1)
     stage.watch.add(one, file)  # type: ignore[arg-type]
     with monkeypatch.context() as without:
 
-        def start(thread: threading.Thread) -> None:
+        def start(work: object, arguments: object) -> None:
             raise RuntimeError("can't start new thread")
 
-        without.setattr(threading.Thread, "start", start)
-        stage.turn(2.1)
+        without.setattr(pool, "start_new_thread", start)
+        stage.turn(1.9)
         assert file.looks == 0
+    first.hold.set()
+    stage.looks(first, 1)
     stage.turn(2.1)
     stage.looks(file, 1)

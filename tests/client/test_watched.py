@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 import zlib
 from pathlib import Path
 
@@ -228,7 +229,7 @@ def test_a_quiet_file_costs_a_stat(path: Path) -> None:
     old(path)
     file = Watched(str(path), sha(TEXT), len(TEXT))
     assert not file.quiet()  # never looked at
-    file.racy = False
+    file.local, file.racy = True, False
     file.seen = watched._state(path.stat())
     assert file.quiet()
     path.write_bytes(TEXT + b"x")
@@ -236,12 +237,38 @@ def test_a_quiet_file_costs_a_stat(path: Path) -> None:
 
 
 def test_a_file_on_a_network_is_opened_at_each_look(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rbridge.mounts.on_network", lambda _path: True)
+    monkeypatch.setattr("rbridge.mounts.is_local", lambda _path: False)
     file = Watched(str(path), sha(TEXT), len(TEXT))
     file.look(0.0)
     file.racy = False
     assert not file.quiet()
     assert file.look(2.0) is None
+
+
+def test_a_file_from_the_future_is_read_twice_and_no_more(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of a file server whose clock is ahead: a later change has another time all the same."""
+    ahead = time.time() + 3600
+    os.utime(path, (ahead, ahead))
+    read: list[int] = []
+    real = pieces.read
+    monkeypatch.setattr(pieces, "read", lambda fd, length=-1: read.append(fd) or real(fd, length))
+    file = Watched(str(path), sha(TEXT), len(TEXT))
+    for turn in range(5):
+        assert file.look(2.0 * turn) is None
+    assert len(read) == 2
+    path.write_bytes(TEXT.upper())
+    os.utime(path, (ahead, ahead + 1))
+    assert changed(file, 12.0).sha256 == sha(TEXT.upper())
+
+
+def test_making_one_touches_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made in the loop, and the file's server may hang."""
+    for name in ("stat", "lstat", "open"):
+        monkeypatch.setattr(os, name, None)
+    file = Watched("/hangs/a", sha(TEXT), len(TEXT))
+    assert not file.quiet()
 
 
 def test_what_is_known_of_a_file_stays_small(tmp_path: Path) -> None:

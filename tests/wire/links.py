@@ -61,6 +61,12 @@ THREE_PACKED = bytes.fromhex(
     "3ce319cf7bbbbeb9e4f8b41f76705b6d"
 )
 
+THREE_END_PACKED = bytes.fromhex(
+    "78012dcc3b0a80401044c17c4eb14770bbfded7d1c509089bc3f0abea8b2aa6cdd715ff539e3822b6eb8e3f8d5841d85"
+    "7ce2139ff8c4273ef199cf7ce6339ff9cc673ef399cf239e335bd6112fdc603dd1"
+)  # without its first 100 bytes
+THREE_IN_BLOCKS = b"\0\0\0\0d" + THREE[:100] + b"\1\0\0\0\x51" + THREE_END_PACKED
+
 
 def digest(text: bytes) -> str:
     return sha256(text).hexdigest()
@@ -175,6 +181,7 @@ RESUMED = Conversation(
         host("resume", token="2", absent="yes"),
         editor("save", b"new\n", token="2", save="2", base="absent", **stamp(b"new\n")),
         editor("opened", token="1", editor="vim"),
+        host("slow", token="2", save="2", message="new.txt: its file system has not answered for 5 s"),
         host("saved", token="2", save="2"),
         editor("close", token="2"),
         host("changed", b"", token="1", replaced="yes", **stamp(b"")),
@@ -201,6 +208,16 @@ JOINED = Conversation(
         editor("save", THREE * 40, token="1", save="4", base=digest(b"back\n"), **stamp(THREE * 40)),
         host("beat"),
         host("saved", token="1", save="4"),
+        host(
+            "open",
+            THREE_IN_BLOCKS,
+            token="4",
+            display_name="gpu1:large.txt",
+            real_path="/large.txt",
+            encoding="blocks",
+            size=str(len(THREE)),
+        ),
+        editor("opened", token="4", editor="vim"),
     ],
 )
 

@@ -36,10 +36,15 @@ class TestAPlainHost:
         assert head == b"open\ndisplay-name: vm:f.txt\nreal-path: /abs/f.txt\ntoken: t1\ndata: 12\n"
         assert connection.send(Body(b"hello\n")) == b"hello\n"
         connection.body_sent(6)
-        assert connection.body_left == 0
         assert connection.send(End()) == b"\n"
         assert connection.send(Dot()) == b".\n"
         assert not connection.link
+
+    def test_has_one_block(self) -> None:
+        connection = invited(PLAIN)
+        connection.send(Record("open", OPEN, 0))
+        with pytest.raises(LocalProtocolError, match="no further block"):
+            connection.more(5)
 
     @pytest.mark.parametrize("missing", list(OPEN))
     def test_always_says_what_some_server_cannot_do_without(self, missing: str) -> None:
