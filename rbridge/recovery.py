@@ -9,6 +9,7 @@ import codecs
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import BinaryIO
 
@@ -153,8 +154,17 @@ def drop(words: Sequence[str], confirm: Confirm, tell: Say) -> int:
             code = TryAgain.exit_code
             continue
         spool.drop(about.id)
+        _tell_daemon(about.host, about.path)
         tell(f"{where}: erased")
     return code
+
+
+def _tell_daemon(host: str, path: str) -> None:
+    """A daemon that runs tells the host that nothing of this file is kept any more; one that does not need
+    not: it looks when the file is opened.
+    """
+    with suppress(RbridgeError):
+        trio.run(control.ask, {"do": "recovered", "host": host, "path": path})
 
 
 def send(word: str, confirm: Confirm, tell: Say) -> int:

@@ -67,3 +67,11 @@ def test_directories_in_memory_have_to_be_writable(pretended, tmp_path):
 def test_free_bytes(tmp_path):
     assert mounts.free_bytes(str(tmp_path)) > 0
     assert mounts.free_bytes(str(tmp_path / "none")) == 0
+
+
+def test_what_nothing_can_make_hang_has_only_file_systems_of_this_machine_on_its_way(pretended, tmp_path):
+    assert mounts.is_local(*pretended("shm/x"))
+    assert mounts.is_local(*pretended("elsewhere"))
+    assert not mounts.is_local(*pretended("home/u"))
+    assert not mounts.is_local(*pretended("over/x"))  # what is hidden there is counted as well
+    assert not mounts.is_local("/", str(tmp_path / "none"))

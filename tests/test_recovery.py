@@ -201,6 +201,19 @@ def test_dropped_after_asking(kept: Kept) -> None:
     assert os.listdir(kept.spool.root) == []
 
 
+def test_a_daemon_that_runs_hears_of_it(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[dict[str, object]] = []
+
+    async def ask(request: dict[str, object]) -> dict[str, object]:
+        said.append(request)
+        return {"ok": True}
+
+    monkeypatch.setattr(recovery.control, "ask", ask)
+    kept.add(ONE, b"x")
+    assert recovery.drop([ONE], kept.confirm, kept.said.append) == 0
+    assert said[-1] == {"do": "recovered", "host": "gpu1", "path": "/home/u/train.py"}
+
+
 def test_not_dropped_without_a_yes(kept: Kept) -> None:
     kept.add(ONE, b"x")
     kept.yes = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from rbridge.errors import ProtocolError, RbridgeError, RemoteProtocolError, clean
-from rbridge.server import events
+from rbridge.server import events, names
 from rbridge.server.editing import Editing
 from rbridge.server.heartbeat import Heartbeat
 from rbridge.server.linking import link
@@ -279,6 +279,7 @@ class Connection:
             values.token(said.get("token")),
             None if absent else values.digest(said.get("sha256")),
             values.serial(said["save"]) if "save" in said else 0,
+            names.position(said.get("selection", "")) if said.get("re-activate") == "yes" else None,
         )
 
     def _tell(self, editing: Editing, record: Record) -> None:
@@ -288,6 +289,8 @@ class Connection:
             editing.host_closed()
         elif record.command == "gone":
             editing.host_gone(clean(said.get("reason", "failed")), message)
+        elif record.command == "slow":
+            editing.slow(values.serial(said.get("save")), message)
         elif record.command == "resolve":
             editing.resolve(values.one_of(said.get("choose"), ("mine", "theirs", "show")))
         else:

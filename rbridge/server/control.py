@@ -9,6 +9,7 @@ One JSON object a line each way. ``do`` is one of::
     resolve id choose: mine | theirs        -> row
     resolve id choose: show                 -> row, with the host's and the laptop's text as two descriptors
     recover-send id sure                    -> said, or ask
+    recovered host path                     a kept text of this file was erased
 
 The answer has ``ok`` and, where that is false, ``error``.
 """
@@ -25,7 +26,7 @@ import trio
 
 from rbridge import paths, system
 from rbridge.errors import NotListening, RbridgeError
-from rbridge.server import recover
+from rbridge.server import older, recover
 from rbridge.server.consent import Consent
 from rbridge.server.documents import Documents
 from rbridge.server.log import logger
@@ -87,6 +88,9 @@ class Control:
         if do == "recover-send":
             sure = request.get("sure") is True
             return await recover.send(self._documents, str(request.get("id")), sure), []
+        if do == "recovered":
+            await older.tell(self._documents, str(request.get("host")), str(request.get("path")))
+            return {"ok": True}, []
         if do == "close" and _strings(request.get("ids")):
             return await self._overview.close(request["ids"]), []
         return self._at_once(do, request), []

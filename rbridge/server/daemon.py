@@ -19,11 +19,15 @@ from typing import Any
 
 import trio
 
-from rbridge import memory, paths, system
+from rbridge import memory, paths, plugins, system
 from rbridge.adapters import presets
+from rbridge.adapters.absent import Absent
+from rbridge.adapters.attached import Attached
 from rbridge.adapters.base import Adapter
-from rbridge.errors import CannotCreate, NotListening, RbridgeError
-from rbridge.server import addresses, adopted, control, endpoints, identity, listeners
+from rbridge.adapters.routed import Routed
+from rbridge.adapters.starter import Starter
+from rbridge.errors import CannotCreate, NotListening, RbridgeError, UsageError
+from rbridge.server import addresses, adopted, control, endpoints, identity, listeners, ownership
 from rbridge.server.addresses import Address, Tcp
 from rbridge.server.config import DEFAULT_PORT, Config
 from rbridge.server.connection import Connection
@@ -41,6 +45,7 @@ from rbridge.server.service import Service, nonce
 from rbridge.server.sessions import Sessions
 from rbridge.server.spool import Spool
 
+EDITORS = "editor.sock"  # where the plug-ins of editors connect
 FAREWELL = 2.0  # seconds for telling the clients that the daemon ends
 
 Say = Callable[[str], None]
@@ -97,17 +102,21 @@ async def serve(
 
     *adapter* is by default what ``config.editor`` names. ``task_status.started`` gets the addresses of the
     listeners, spelled as for ``--listen``. *say* gets the lines that the user should see at the start. Raises
-    UsageError, NotListening, CannotCreate, Denied, and TryAgain when a daemon runs already.
+    UsageError, NotListening, CannotCreate, Denied, and TryAgain when a daemon runs already, here or with the
+    same state directory.
     """
     wanted = [addresses.parse(text) for text in config.listen]
     runtime = paths.runtime_dir()
     spool = Spool(os.path.join(paths.state_dir(), "spool"), config.limits.spool) if config.spool else None
-    with Instance(runtime):
+    with Instance(runtime), ownership.of_state(say):
         adapter = adapter or choose(config)
         files = _files(say)
         tools = Tools(adapter, files, spool, Notifier.here(config.notify), config.limits)
         try:
-            async with _listening(wanted, runtime, say) as (bound, commands):
+            own = [control.path(runtime)]
+            if isinstance(adapter, Routed):
+                own.append(os.path.join(runtime, EDITORS))
+            async with _listening(own, wanted, say) as (ours, bound):
                 spelled = [str(listener.address) for listener in bound]
                 record = _record(runtime, spelled, say)
                 logger.info("serving on %s with %s", ", ".join(spelled), adapter.name)
@@ -116,7 +125,7 @@ async def serve(
                 going_on = adopted.take(files, adapter, spool, say)
                 try:
                     ready = partial(task_status.started, spelled)
-                    await _run(config, tools, bound, commands, going_on, ready, say)
+                    await _run(config, tools, bound, ours, going_on, ready, say)
                 finally:
                     endpoints.remove(record)
         finally:
@@ -128,7 +137,7 @@ async def _run(
     config: Config,
     tools: Tools,
     bound: Sequence[Listener],
-    commands: Listener,
+    ours: Sequence[Listener],
     going_on: Sequence[Mapping[str, Any]],
     ready: Callable[[], None],
     say: Say,
@@ -145,7 +154,9 @@ async def _run(
                 nursery.start_soon(tools.notifier.run)
                 async with trio.open_nursery() as accepting:
                     commanded = control.Control(service.consent, stop, service.documents)
-                    await _accept(commanded.serve, commands, accepting, nursery)
+                    await _accept(commanded.serve, ours[0], accepting, nursery)
+                    for listener in ours[1:]:
+                        await _accept(partial(_attach, tools.adapter), listener, accepting, nursery)
                     for listener in bound:
                         await _accept(partial(daemon.serve, listener), listener, accepting, nursery)
                     ready()
@@ -169,6 +180,19 @@ async def _accept(
     )
 
 
+async def _attach(adapter: Adapter, stream: trio.SocketStream) -> None:
+    """An editor's plug-in came."""
+    async with stream:
+        uid = system.peer_uid(stream.socket)
+        if uid not in (None, os.geteuid()):
+            logger.warning("%s: refused uid %s", EDITORS, uid)
+        elif isinstance(adapter, Routed):
+            try:
+                await adapter.serve(stream)
+            except Exception:
+                logger.exception("%s: an error in rbridge itself; the plug-in is disconnected", EDITORS)
+
+
 async def _set_when_cancelled(event: trio.Event) -> None:
     try:
         await trio.sleep_forever()
@@ -188,12 +212,38 @@ def _service(config: Config, documents: Documents, say: Say) -> Service:
         say(f"{error.line()}: hosts may not find this daemon again after a restart, or prove who they are")
     laptop = socket.gethostname().partition(".")[0]
     sessions = Sessions(documents, config.limits.sessions)
-    return Service(config, documents, sessions, Consent(config.limits.consent), laptop, name, keys)
+    return Service(
+        config,
+        documents,
+        sessions,
+        Consent(config.limits.consent, documents.tools.adapter.ask),
+        laptop,
+        name,
+        keys,
+    )
 
 
 def choose(config: Config) -> Adapter:
-    """The adapter for what *config* says, or the first editor that is found. Raises UsageError."""
-    return presets.choose(config.editor, os.environ, shutil.which, terminal=config.terminal)
+    """What is attached; else an editor whose plug-in is installed, to be started; else the adapter for what
+    *config* says, or the first editor that is found.
+
+    An editor that the user named is not passed over for one that merely has its plug-in. Raises UsageError.
+    """
+    wanted, with_plugin = config.editor, plugins.installed()
+    if wanted is None:
+        startable: Sequence[str] = with_plugin
+    elif wanted != presets.ATTACHED and presets.program(wanted) in with_plugin:
+        startable = [wanted]
+    else:
+        startable = ()
+    found = presets.bare(startable, os.environ, shutil.which, terminal=config.terminal)
+    try:
+        other = presets.choose(wanted, os.environ, shutil.which, terminal=config.terminal)
+    except UsageError:
+        if wanted is not None or not with_plugin:
+            raise
+        other = Absent()
+    return Routed(Attached(), other, Starter([found] if found else []))
 
 
 def _files(say: Say) -> Files:
@@ -233,18 +283,19 @@ def _origin(listener: Listener, stream: trio.SocketStream) -> str:
 
 @asynccontextmanager
 async def _listening(
-    wanted: Sequence[Address], runtime: str, say: Say
-) -> AsyncIterator[tuple[list[Listener], Listener]]:
-    """The *wanted* listeners, by default both of ours, and that of ``control.sock``; removed at the end."""
+    own: Sequence[str], wanted: Sequence[Address], say: Say
+) -> AsyncIterator[tuple[list[Listener], list[Listener]]]:
+    """Those at the paths *own*, and the *wanted* ones, by default both of ours; removed at the end."""
     bound: list[Listener] = []
     try:
-        bound.append(await listeners.listen(addresses.Unix(control.path(runtime))))
+        for path in own:
+            bound.append(await listeners.listen(addresses.Unix(path)))
         for address in wanted:
             bound.append(await listeners.listen(address))
         if not wanted:
             bound += await _default_port(say)
             bound.append(await listeners.listen(listeners.default_socket()))
-        yield bound[1:], bound[0]
+        yield bound[: len(own)], bound[len(own) :]
     finally:
         with trio.CancelScope(shield=True):
             await listeners.close(bound)

@@ -327,6 +327,9 @@ class Document(Readings):
 
     def _settle(self, event: Settle) -> list[Command]:
         theirs = self.theirs or ""
+        if event.choose == "over":
+            self.over = theirs or ANY
+            return []
         if event.choose == "mine":
             self.over = theirs or ANY
             if self.state is State.SAVING:

@@ -44,10 +44,12 @@ class Documents:
         self._nursery.start_soon(self._run, editing, ended)
 
     async def stop(self) -> None:
-        """End all documents; returns when they have ended, in bounded time where their editors allow it."""
+        """End all documents, or leave them to the daemon that comes next; returns when they have ended, in
+        bounded time where their editors allow it.
+        """
         self.stopping = True
         for editing in self._open:
-            editing.stop()
+            editing.leave()
         with trio.move_on_after(PATIENCE * self.tools.limits.shutdown):
             await self._none()
         for editing in self._open:

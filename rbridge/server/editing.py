@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from rbridge.adapters.base import Outcome, Result, State, Text
+from rbridge.adapters.base import Outcome, Result, Standing, State, Text
 from rbridge.server import adopted, sending, texts
 from rbridge.server import events as ev
 from rbridge.server.document import NEXT_STEP, Document
@@ -104,6 +105,19 @@ class Editing(Life):
         there = ev.ABSENT if present is None else present
         self._feed(ev.Resumed(self.document.base if self._follow is not None else there, newest))
 
+    def opened_again(self, present: str | None, line: int, column: int) -> None:
+        """The host's user has opened it again, at this position; *present* is as for :meth:`attached`.
+
+        Answered here, and saves under way go on. A text that we do not know is asked for.
+        """
+        self.reveal(line, column)
+        document, there = self.document, ev.ABSENT if present is None else present
+        if document.state is State.OPENING or document.editor_gone:
+            return  # the answer to the open, or the close, is on its way
+        self.line.say(partial(self._say, ev.SayOpened()))
+        if self._follow is None and not self._busy and there not in (document.base, document.theirs):
+            self._fetch()
+
     def rebind(self, session: Session, token: str) -> None:
         """The detached document goes on for another client of the same host, which calls it *token*."""
         self.line.client, self.line.token = session, token
@@ -140,6 +154,20 @@ class Editing(Life):
                     self._keeping.add(self._drop)
         self._feed(event)
 
+    def slow(self, serial: int, message: str) -> None:
+        """The host has save *serial*, and its file server does not answer: *message* says so. The answer may
+        come at any time, and is waited for as if the save had just been sent.
+        """
+        if serial != self.document.on_the_way:
+            return
+        if self._slow != serial:  # said once, and shown each time
+            self._slow = serial
+            self._tools.notifier.tell(message)
+        self._show(ev.Show(self.document.state, message))
+        waiting, self._waiting = self._waiting, trio.CancelScope()
+        waiting.cancel()
+        self._start(partial(self._expect, serial, self._waiting))
+
     def delivered(self, digest: str) -> None:
         """The text of *digest* has reached the host in another way: does one wait here that is the same?"""
         save = self.saves.get(self.document.unsettled)
@@ -166,10 +194,19 @@ class Editing(Life):
             self.line.believes(State.OPENING)
             self.line.state(self.document.state, refused)
 
+    def older(self, waits: bool | None) -> None:
+        """Whether an older text of the file waits here is another matter now: the host is told."""
+        if waits is None or waits == self.undelivered:
+            return
+        self.undelivered = waits
+        if self.document.attached and self.document.link:
+            state = self.document.state.value
+            self.line.say(lambda peer: peer.state(self.token, state, self._message, waits))
+
     # What the laptop's user wants
 
     def settle(self, choose: str) -> str:
-        """Settle the conflict for ``mine`` or ``theirs``; returns why that cannot be, or nothing."""
+        """Settle the conflict, see :meth:`rbridge.adapters.base.Desk.settle`."""
         if not self.document.disputed:
             return f"{self.name}: there is no conflict"
         looked, self._looked = self._looked, ""
@@ -177,6 +214,20 @@ class Editing(Life):
             return f"{self.name}: the host's file was changed again after you looked; {NEXT_STEP}"
         self._feed(ev.Settle(choose))
         return ""
+
+    def standing(self) -> Standing:
+        """How it stands, for an editor that shows it."""
+        document = self.document
+        theirs = document.theirs if document.theirs not in (None, ev.ABSENT) else ""
+        return Standing(
+            document.state,
+            document.base,
+            theirs or "",
+            document.attached,
+            document.disputed,
+            document.yielding,
+            self._message,
+        )
 
     def mine_fd(self) -> int | None:
         """A descriptor, for the caller to close, of the newest text here."""
@@ -236,7 +287,7 @@ class Editing(Life):
             "session": self.session.secret,
             "token": self.token,
             "identity": self.session.identity,
-            "editor": self._tools.adapter.name,
+            "editor": self.editor,
             "closed": self._edited,
         }
 

@@ -108,7 +108,9 @@ class NotTaken:
 
 @dataclass(frozen=True)
 class Settle:
-    """The user's word in a conflict: ``mine`` goes over the host's text, or ``theirs`` over the editor's."""
+    """The user's word in a conflict: ``mine`` goes over the host's text, ``theirs`` over the editor's, or the
+    next save goes ``over`` the host's.
+    """
 
     choose: str
 

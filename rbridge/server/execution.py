@@ -58,6 +58,10 @@ class Execution:
         self.document = document
         self.note = ""
         """One line for the host's user, said with the answer to the open."""
+        self.remark = ""
+        """The same for the user here, said in the editor that has the text."""
+        self.undelivered: bool | None = None
+        """Whether an older text of the file waits here, None where the host is not to know."""
         self.line = Line(session, token, self.name, self._start, self._broken)
         self.ground = Ground(Path(tools.files.root, text.id))
         self.saves = Saves(text, self.line, tools.spool)
@@ -78,10 +82,16 @@ class Execution:
         self._to_show: ev.Show | None = None
         self._showing = False
         self._told = ""
+        self._slow = 0  # the newest save that its host has, and cannot bring to the disk now
         self._told_close = False
         self._as_difference: ev.Send | None = None  # what was sent last, if it was one
         self._looked = ""  # the digest of the host's text that the user looked at in a conflict
         self._left_in_spool = False  # a text of this document, by a daemon that was killed
+
+    @property
+    def editor(self) -> str:
+        """What users call the editor that has the text."""
+        return getattr(self._pane, "editor", "") or self._tools.adapter.name
 
     def _start(self, task: Callable[[], Awaitable[object]]) -> None:
         """Start *task* beside the others of this document, if it is not over."""
@@ -127,7 +137,7 @@ class Execution:
             self._editor.cancel()
         elif isinstance(command, ev.Alert):
             self._told = command.message
-            self._tools.notifier.tell(command.message)
+            self._tell(command.message)
         elif isinstance(command, (ev.Drop, ev.SetAside)):
             self._spool(command)
         elif not isinstance(command, ev.KeepTheirs):  # it is kept as it arrives
@@ -137,7 +147,7 @@ class Execution:
         """One record without a body."""
         token = self.line.token
         if isinstance(command, ev.SayOpened):
-            await peer.opened(token, self._tools.adapter.name, self.note)
+            await peer.opened(token, self.editor, self.note, self.undelivered)
         elif isinstance(command, ev.Fetch):
             await peer.fetch(token)
         elif isinstance(command, ev.RefuseOpen):
@@ -300,13 +310,19 @@ class Execution:
 
     async def _keep_aside(self, why: str) -> None:
         for where in await trio.to_thread.run_sync(self.saves.keep_aside):
-            self._tools.notifier.tell(f"{why}; {where}")
+            self._tell(f"{why}; {where}")
 
     async def _drop(self) -> None:
         if self.document.unsettled is None:
             await trio.to_thread.run_sync(self.saves.drop)
 
     # The editor
+
+    def _tell(self, message: str, kind: str = "warning") -> None:
+        """Tell the user something about this document: in its window too, unless its state says so."""
+        self._tools.notifier.tell(message)
+        if self._pane is not None and self.document.state is not State.CONFLICT:
+            self._pane.remark(clean(message), kind)
 
     def _show(self, show: ev.Show) -> None:
         self._message = show.message
@@ -327,7 +343,7 @@ class Execution:
         except RbridgeError as error:
             logger.info("%s: %s", self.name, error.line())
         except Exception:
-            logger.exception("%s: %s cannot show a state", self.name, self._tools.adapter.name)
+            logger.exception("%s: %s cannot show a state", self.name, self.editor)
         finally:
             self._showing = False
 
@@ -366,7 +382,7 @@ class Execution:
         except RbridgeError as error:
             logger.info("%s: %s", self.name, error.line())
         except Exception:
-            logger.exception("%s: %s cannot take a text", self.name, self._tools.adapter.name)
+            logger.exception("%s: %s cannot take a text", self.name, self.editor)
         if taken:
             self._came = texts.identity(self.text.file)
         return taken

@@ -79,7 +79,7 @@ class Incoming:
 
 
 class Files:
-    """The texts of this daemon below *root*; :meth:`close` leaves nothing of them."""
+    """The texts of this daemon below *root*; :meth:`close` leaves nothing of them but what is to be left."""
 
     def __init__(self, root: str, in_memory: bool) -> None:
         self.root = root
@@ -88,6 +88,7 @@ class Files:
         self._taken: dict[str, int] = {}  # marks of dead daemons, with their locks, which are ours now
         self._adopted: set[str] = set()
         self._spared: set[str] = set()
+        self._left: set[str] = set()
         make_private(root)
         self._root_fd = os.open(root, _DIRECTORY)
         self._lock_fd = self._lock()
@@ -114,6 +115,10 @@ class Files:
         again.
         """
         self._spared.add(document)
+
+    def leave(self, document: str) -> None:
+        """:meth:`close` leaves *document*, one of ours, to the next daemon: its editor still has it."""
+        self._left.add(document)
 
     def sweep(self) -> int:
         """Wipe what daemons that are gone left behind and nobody adopted; returns the number of documents."""
@@ -183,12 +188,13 @@ class Files:
     def close(self) -> None:
         """Wipe all that is ours and give up the mark."""
         for name in os.listdir(self._root_fd):
-            if name[:MARK] == self._mark or name.partition(".")[0] in self._adopted:
+            document = name.partition(".")[0]
+            if document not in self._left and (name[:MARK] == self._mark or document in self._adopted):
                 self.wipe(name)
         for mark in list(self._taken):
             self._release(mark)
-        os.unlink(self._lock_name(self._mark), dir_fd=self._root_fd)
-        os.close(self._lock_fd)
+        self._taken[self._mark] = self._lock_fd
+        self._release(self._mark)
         os.close(self._root_fd)
         with suppress(OSError):  # another daemon's texts are there
             os.rmdir(self.root)
@@ -234,7 +240,7 @@ class Files:
 
     def _release(self, mark: str) -> None:
         """Give up a mark that was taken over; its lock file stays where a text of it does."""
-        if not any(document.startswith(mark) for document in self._spared):
+        if not any(document.startswith(mark) for document in self._spared | self._left):
             with suppress(FileNotFoundError):
                 os.unlink(self._lock_name(mark), dir_fd=self._root_fd)
         os.close(self._taken.pop(mark))

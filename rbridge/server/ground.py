@@ -43,8 +43,7 @@ class Ground:
         self.digest, self._large = "", None
         if os.fstat(fd).st_size > sending.BASE:
             self.base.unlink(missing_ok=True)
-            with sending.buffer(fd) as text:
-                self._large = Base(digest, signature=delta.signature(text))
+            self._large = Base(digest, signature=delta.signature(sending.Slices(fd)))
             self.digest = digest
         else:
             staged = self.another(".base")

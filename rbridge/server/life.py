@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
-from rbridge.adapters.base import Outcome, Pane, Result, State, Text
+from rbridge.adapters.base import Desk, Outcome, Pane, Result, State, Text
 from rbridge.errors import RbridgeError
 from rbridge.server import adopted, sending, texts
 from rbridge.server import events as ev
@@ -21,6 +21,8 @@ from rbridge.server.log import logger
 
 if TYPE_CHECKING:
     from rbridge.server.session import Session
+
+REVEAL = 15.0  # seconds an editor may take to come to the front
 
 
 class Life(Execution):
@@ -34,6 +36,8 @@ class Life(Execution):
         self._ending: ev.Event = ev.EditorClosed()
         self._resume: Mapping[str, Any] | None = None
         self._edited = False  # the editor is gone
+        self._returned = False  # the adapter is done with it
+        self._left = False  # the editor has the text, and the next daemon goes on with it
         self._large = -1  # the descriptor of a large text as it came,
         self._whole = 0, 0  # and the time and size that it had then
         self._arrivals = Arrivals(
@@ -44,7 +48,7 @@ class Life(Execution):
             self._start,
             self._arrived,
             self._fetch,
-            tools.notifier.tell,
+            self._tell,
         )
 
     @property
@@ -65,6 +69,9 @@ class Life(Execution):
                 if not self._edited:
                     await self._lay_first()
                     await self._edit()
+                    if self._left:
+                        return
+                    self._returned = True
                     await self._leave()
                 await self._over.wait()
         finally:
@@ -96,8 +103,24 @@ class Life(Execution):
         self._pane = cast(Pane, value)
         if self.document.state is State.OPENING:
             self._feed(ev.Opened())
-            logger.info("%s: open in %s", self.name, self._tools.adapter.name)
+            logger.info("%s: open in %s", self.name, self.editor)
+            if self.remark and self._pane is not None:
+                self._pane.remark(self.remark, "info")
         self._record()
+
+    def reveal(self, line: int, column: int) -> None:
+        """The host's user has opened it again, at this position, 0 for none given: have it seen."""
+        if self._pane is not None:
+            self._start(partial(self._reveal, self._pane, line, column))
+
+    async def _reveal(self, pane: Pane, line: int, column: int) -> None:
+        try:
+            with trio.move_on_after(REVEAL):
+                await pane.reveal(line, column)
+        except RbridgeError as error:
+            logger.info("%s: %s", self.name, error.line())
+        except Exception:
+            logger.exception("%s: %s cannot be brought to the front", self.name, self.editor)
 
     # The life of the editor
 
@@ -139,13 +162,13 @@ class Life(Execution):
         """Run the adapter; what it raises ends this document and nothing else."""
         message = ""
         adapter = self._tools.adapter
-        status = cast("trio.TaskStatus[Pane]", self)
+        desk, status = cast(Desk, self), cast("trio.TaskStatus[Pane]", self)
         try:
             with self._editor:
                 if self._resume is None:
-                    await adapter.edit(self.text, self, task_status=status)
+                    await adapter.edit(self.text, desk, task_status=status)
                 else:
-                    await adapter.adopt(self.text, self, self._resume, task_status=status)
+                    await adapter.adopt(self.text, desk, self._resume, task_status=status)
         except RbridgeError as error:
             message = error.line()
         except Exception as error:
@@ -173,6 +196,38 @@ class Life(Execution):
         await self._settle()
         if isinstance(self._ending, ev.Stopping) and self.saves.unanswered:
             self.line.cut()  # it takes too long
+        self._editor.cancel()
+
+    def leave(self) -> None:
+        """The daemon ends. An editor that shows that its text is not connected then keeps it, and the next
+        daemon goes on with both; for others the document is closed, keeping what is not delivered soon.
+        """
+        lasts = self.document.link and self._follow is None and not self._edited
+        if lasts and self._pane is not None and self._nursery is not None and self._pane.leave():
+            self._start(self._leave_to_the_next)
+            return
+        if self._pane is not None:
+            logger.warning(
+                "%s: closed, since rbridge serve ends; where %s shows it still, it has no file any more",
+                self.name,
+                self.editor,
+            )
+        self._end(ev.Stopping())
+
+    async def _leave_to_the_next(self) -> None:
+        await self._settle()
+        if not self._returned:
+            self._broken()  # what is not delivered by now goes to the spool, as when the connection is lost
+            for save in self.saves.unanswered:
+                await save.settled.wait()
+            await self._keeping.idle()
+        if self._returned:  # its editor has closed it meanwhile
+            if self.document.state is not State.CLOSED:
+                self._feed(ev.Stopping())
+            return
+        self._record()
+        self._left = True
+        self._tools.files.leave(self.text.id)
         self._editor.cancel()
 
     async def _settle(self) -> None:
@@ -239,7 +294,7 @@ class Life(Execution):
 
     def _leave_nothing(self) -> None:
         """Cancelled or not: texts that nobody answered go to the spool, FILES/ID goes away."""
-        left = None if self._edited or self._untouched() else self._left_behind()
+        left = None if self._edited or self._left or self._untouched() else self._left_behind()
         if left is not None:
             self._put_aside(left)
         for outcome in self.saves.close(self.document.base, self.document.unsettled):
@@ -248,6 +303,9 @@ class Life(Execution):
             if fd >= 0:
                 os.close(fd)
         self._laying = self._large = -1
+        if self._left:
+            logger.info("%s: left to the next daemon", self.name)
+            return
         self._tools.files.wipe(self.text.id)
         if self.document.link and not isinstance(self._ending, ev.Failed):
             unsaved = self.document.unsaved

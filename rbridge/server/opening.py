@@ -14,7 +14,7 @@ import trio
 
 from rbridge.adapters.base import Text
 from rbridge.errors import RbridgeError, RemoteProtocolError, clean
-from rbridge.server import names, texts
+from rbridge.server import names, older, texts
 from rbridge.server.editing import Editing
 from rbridge.server.files import Incoming, NoSpace
 from rbridge.server.inflate import Inflating
@@ -23,6 +23,7 @@ from rbridge.server.peer import Peer
 from rbridge.server.service import Service
 from rbridge.server.session import Session
 from rbridge.wire import codec, values
+from rbridge.wire.blocks import Unpacking
 from rbridge.wire.records import Record
 
 _YES = ("yes", "true", "1")
@@ -43,7 +44,7 @@ class Opening:
         self._peer = peer
         self._said = said
         self._incoming: Incoming | None = None
-        self._inflating: Inflating | None = None
+        self._inflating: Inflating | Unpacking | None = None
         self._size = record.length
         self._follow: int | None = None
         if peer.link:
@@ -76,9 +77,12 @@ class Opening:
         if self._inflating is None:
             await self._store(data)
             return
+        several = False
         for piece in self._inflating.feed(data) if self._incoming is not None else ():
+            if several:  # a few bytes can become many pieces
+                await trio.lowlevel.checkpoint()
             await self._store(piece)
-            await trio.lowlevel.checkpoint()
+            several = True
 
     async def complete(self) -> None:
         """The body has arrived: the document begins, or the host hears why not."""
@@ -106,9 +110,9 @@ class Opening:
         """What only a link can say of a body."""
         said = self._said
         if "encoding" in said:
-            values.one_of(said["encoding"], ("zlib",))
+            values.one_of(said["encoding"], ("zlib", "blocks"))
             self._size = values.size(said.get("size"), limit)
-            self._inflating = Inflating(self._size)
+            self._inflating = (Inflating if said["encoding"] == "zlib" else Unpacking)(self._size)
         if said.get("follow") == "yes":
             self._follow = values.size(said.get("at"), values.SERIAL)
 
@@ -161,11 +165,11 @@ class Opening:
     async def _document(self, incoming: Incoming) -> None:
         """All of the text is there."""
         digest = incoming.finish()
-        older = self._older()
-        if older is not None:
-            await self._go_on(older, incoming, digest)
+        open_here = self._open_here()
+        if open_here is not None:
+            await self._go_on(open_here, incoming, digest)
             return
-        note = await self._note()
+        found = await self._older_text()
         session = self._session
         if session.peer is None or self._documents.stopping or (self._peer.link and self._taken()):
             self.abandon()  # while we looked: the host, if it is still there, says it again
@@ -173,7 +177,7 @@ class Opening:
         absent = self._said.get("absent") == "yes"
         tools, text = self._documents.tools, self._text(incoming)
         editing = Editing(tools, session, self.token, text, digest, absent=absent, follow=self._follow)
-        editing.note = note
+        editing.undelivered, editing.note, editing.remark = found
         self._incoming = None
         known = "" if self._peer.ours or self._peer.verified else " (unverified)"
         where = f"{self.place.host}{known}:{self.place.path or self.place.name}"
@@ -185,7 +189,7 @@ class Opening:
         editing = self._session.documents.get(self.token)
         return editing is not None and editing.document.attached
 
-    def _older(self) -> Editing | None:
+    def _open_here(self) -> Editing | None:
         """The document that is meant: one of this token, of which the host never heard that it was opened, or
         this very file of this very host, open here for a client that is gone.
         """
@@ -206,34 +210,30 @@ class Opening:
         if not digest:  # of a large text it was not made as it came
             digest = await trio.to_thread.run_sync(_digest, incoming)
         self.abandon()
+        found = await self._older_text(editing.text.id)
         if editing.document.attached or self._session.peer is None:
             return  # while we looked: the host says it again
         if editing.session is not self._session:
             logger.info("%s: %s goes on where it was open", self._peer.origin, editing.name)
             self._session.adopt(self.token, editing)
+        editing.undelivered, editing.note, editing.remark = found
         editing.attached(None if self._said.get("absent") == "yes" else digest, 0)
 
-    async def _note(self) -> str:
-        """A line for the host's user if an older text of this file waits here; the laptop's hears too."""
-        spool, here = self._documents.tools.spool, (self.place.host, self.place.path)
-        if spool is None or not self.place.path or not (self._peer.ours or self._peer.verified):
-            return ""
-        try:
-            if not os.listdir(spool.root):  # as nearly always: that needs no thread
-                return ""
-            entries = await trio.to_thread.run_sync(spool.find, *here, self._session.identity)
-        except (OSError, RbridgeError) as error:
-            logger.warning("cannot tell what is kept of %s: %s", self.label, error)
-            return ""
-        open_now = {one.text.id for one in self._documents.find(*here) if one.document.attached}
-        entry = next((one for one in entries if one.about.id not in open_now), None)
+    async def _older_text(self, own: str = "") -> tuple[bool | None, str, str]:
+        """Whether an older text of this file waits here, None where the host is not to know; and a line each
+        for the user at the host and at the laptop if so. The document *own* is not meant.
+        """
+        if not self.place.path or not (self._peer.ours or self._peer.verified):
+            return None, "", ""
+        host, path, identity = self.place.host, self.place.path, self._session.identity
+        waits, entry = await older.look(self._documents, host, path, identity, own)
         if entry is None:
-            return ""
+            return waits, "", ""
         when = _when(entry.about.time)
-        self._documents.tools.notifier.tell(
-            f"{self.label}: a text from {when} was never delivered: rbridge recover show {entry.about.id}"
-        )
-        return f"{self._service.laptop} keeps an undelivered text of it from {when}: rbridge recover there"
+        here = f"{self.label}: a text from {when} was never delivered: rbridge recover show {entry.about.id}"
+        self._documents.tools.notifier.tell(here)
+        laptop = self._service.laptop
+        return True, f"{laptop} keeps an undelivered text of it from {when}: rbridge recover there", here
 
     def _text(self, incoming: Incoming) -> Text:
         said, place = self._said, self.place
@@ -250,6 +250,8 @@ class Opening:
             file_type=clean(said.get("file-type", ""))[:64],
             read_only=self._follow is not None or said.get("read-only", "") in _YES,
             new_window=said.get("new", "") in _YES,
+            wait=self._peer.link and said.get("wait", "") in _YES,
+            verified=self._peer.ours or self._peer.verified,
             keep_focus=said.get("keep-focus", "") in _YES or said.get("re-activate", "yes") not in _YES,
         )
 

@@ -120,9 +120,12 @@ class Peer:
         """Answer ``link``: *standing* is new, resumed, joined or refused; *message* says why."""
         await self._say("linked", standing=standing, proof=proof, message=codec.quote(message))
 
-    async def opened(self, token: str, editor: str, note: str = "") -> None:
-        """Tell a link host that *editor* has the text; *note* is a line for its user."""
-        await self._say_link("opened", token=token, editor=codec.quote(editor), note=codec.quote(note))
+    async def opened(self, token: str, editor: str, note: str = "", undelivered: bool | None = None) -> None:
+        """Tell a link host that *editor* has the text; *note* is a line for its user, and *undelivered* says
+        whether an older text of the file waits here, None nothing.
+        """
+        said = {"editor": codec.quote(editor), "note": codec.quote(note), "undelivered": _yes(undelivered)}
+        await self._say_link("opened", token=token, **said)
 
     async def refuse(self, token: str, reason: str, message: str) -> None:
         """Tell the host that its file is not opened: a link host why, a plain one that it is closed."""
@@ -146,9 +149,10 @@ class Peer:
         """Tell the host which document the user looks at."""
         await self._say_link("focus", token=token)
 
-    async def state(self, token: str, state: str, message: str = "") -> None:
+    async def state(self, token: str, state: str, message: str = "", undelivered: bool | None = None) -> None:
         """Tell the host how the document stands here: clean, dirty, saving or conflict."""
-        await self._say_link("state", token=token, state=state, message=codec.quote(message))
+        said = {"message": codec.quote(message), "undelivered": _yes(undelivered)}
+        await self._say_link("state", token=token, state=state, **said)
 
     async def dial(self, number: int) -> None:
         """Ask for another connection, which is to say ``join: number``."""
@@ -204,11 +208,12 @@ class Peer:
                 data = _read(body, done)
                 if not data and done < body.size:
                     raise PeerGone(f"a text became shorter while it was sent to {self.origin}")
-                await self._write(head + data)
-                head = b""
                 done += len(data)
                 self.wire.body_sent(len(data))
-            await self._write(self.wire.send(End()))
+                # the end goes with the last piece: the host would be woken once more for that one byte
+                end = self.wire.send(End()) if done == body.size else b""
+                await self._write(head + data + end)
+                head = b""
 
     async def _say_link(self, command: str, **headers: str) -> None:
         """Say what a plain host has no ears for."""
@@ -244,6 +249,10 @@ class Peer:
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError) as error:
             raise PeerGone(f"the connection from {self.origin} has ended") from error
         self.said = trio.current_time()
+
+
+def _yes(known: bool | None) -> str:
+    return "" if known is None else "yes" if known else "no"
 
 
 def _read(body: SaveBody, position: int) -> bytes:

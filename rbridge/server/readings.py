@@ -127,6 +127,8 @@ class Readings:
             gone = event.reason == "gone" and self.unsettled is not None
             return "gone: conflict" if gone else "gone"
         if isinstance(event, Settle):
+            if event.choose == "over":
+                return "settled: mine, later"
             pending = self.unsettled is not None
             if event.choose != "mine":
                 return "settled: theirs"

@@ -8,6 +8,7 @@ import trio
 
 from rbridge.adapters.base import Result, State
 from rbridge.errors import NoInput, TryAgain, UsageError
+from rbridge.server import older
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
 from rbridge.server.spool import About, Spool
@@ -45,6 +46,7 @@ async def send(documents: Documents, document: str, sure: bool) -> Answer:
         if own is not None:
             own.delivered(about.sha256)
         await trio.to_thread.run_sync(_drop, spool, about)
+        await older.tell(documents, about.host, about.path)
         return {"ok": True, "said": f"{where}: saved"}
     if outcome.result is Result.SENT:
         return {"ok": True, "said": f"{where}: sent; this host confirms nothing, so the text is still kept"}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rbridge.server.events import ABSENT
-from rbridge.wire import delta
+from rbridge.wire import delta, packing
 
 if TYPE_CHECKING:
     from rbridge.wire.delta import Signature
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 SMALL = 64 << 10  # bytes up to which a text is worked on at once: a thread would take longer to start
 BASE = 64 << 20  # bytes up to which a base is kept whole; of a larger one there is only a signature
 READ = 1 << 20  # bytes up to which a text is read rather than mapped
-SAMPLE = 64 << 10  # bytes that tell whether compressing pays
-WORTHLESS = 512  # bytes below which compressing saves nothing to speak of
 SQUEEZED = 256 << 20  # bytes up to which a text is compressed: zlib takes 2 s for that
 HELD = 4 << 20  # bytes of a compressed text that are held in the heap
 PIECE = 1 << 20
@@ -64,12 +62,28 @@ class Base:
     signature: Signature | None = None
 
 
+class Slices:
+    """The file open at *fd*, read slice by slice: what is mapped would count as memory of this process."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._size = os.fstat(fd).st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        """Raises OSError."""
+        start, stop, _ = part.indices(self._size)
+        return _read(self._fd, start, stop)
+
+
 @contextmanager
 def buffer(fd: int) -> Iterator[Buffer]:
     """The whole of the file open at *fd*, which nobody makes shorter meanwhile. Raises OSError."""
     size = os.fstat(fd).st_size
     if size <= READ:
-        yield _whole(fd, size)
+        yield _read(fd, 0, size)
         return
     with mmap.mmap(fd, size, access=mmap.ACCESS_READ) as mapped:
         yield mapped
@@ -84,8 +98,8 @@ def save(fd: int, digest: str, stands_on: str, over: str, base: Base | None, dir
     """The body of a save of the text at *fd*, whose sha256 is *digest*.
 
     It *stands_on* a content of that digest, and may go *over* another one. A difference to *base* is sent
-    where that is what it stands on. A descriptor in the answer is *fd*, or one for the caller to close.
-    Raises OSError.
+    where that is what it stands on, and what it will meet: what goes over another content does not. A
+    descriptor in the answer is *fd*, or one for the caller to close. Raises OSError.
     """
     size = os.fstat(fd).st_size
     headers = {"base": stands_on or UNKNOWN, "sha256": digest, "size": str(size)}
@@ -93,7 +107,7 @@ def save(fd: int, digest: str, stands_on: str, over: str, base: Base | None, dir
         headers["base"] = ABSENT
     elif over:
         headers["over"] = over
-    if base is not None and headers["base"] == base.digest:
+    if base is not None and not over and headers["base"] == base.digest:
         difference = _difference(fd, base)
         if difference is not None:
             return SaveBody({**headers, "encoding": "delta"}, len(difference), data=difference)
@@ -107,16 +121,15 @@ def mine(fd: int, directory: str) -> SaveBody:
 
 
 def _difference(fd: int, base: Base) -> bytes | None:
-    with buffer(fd) as text:
-        if base.signature is not None:
-            return delta.encode_by_signature(base.signature, text)
-        with buffer(base.fd) as old:
-            return delta.encode(old, text)
+    if base.signature is not None:
+        return delta.encode_by_signature(base.signature, Slices(fd))
+    with buffer(fd) as text, buffer(base.fd) as old:
+        return delta.encode(old, text)
 
 
 def _compressed(fd: int, size: int, headers: dict[str, str], directory: str) -> SaveBody:
-    """The text, compressed if a sample of it says that this pays: it becomes a third smaller."""
-    if not WORTHLESS <= size <= SQUEEZED or not _pays(fd, size):
+    """The text, compressed if that pays."""
+    if size > SQUEEZED or not packing.pays(os.pread(fd, packing.SAMPLE, packing.middle(size))):
         return SaveBody(headers, size, fd)
     try:
         return _packed(fd, size, {**headers, "encoding": "zlib"}, directory)
@@ -125,7 +138,7 @@ def _compressed(fd: int, size: int, headers: dict[str, str], directory: str) -> 
 
 
 def _packed(fd: int, size: int, headers: dict[str, str], directory: str) -> SaveBody:
-    pack = zlib.compressobj(6 if size <= PIECE else 1)
+    pack = zlib.compressobj(packing.USUAL if size <= PIECE else packing.QUICKLY)
     with tempfile.SpooledTemporaryFile(HELD, prefix=".outgoing-", dir=directory) as packed:
         for position in range(0, size, PIECE):
             packed.write(pack.compress(os.pread(fd, PIECE, position)))
@@ -138,15 +151,9 @@ def _packed(fd: int, size: int, headers: dict[str, str], directory: str) -> Save
         return SaveBody(headers, done, data=packed.read())
 
 
-def _pays(fd: int, size: int) -> bool:
-    sample = os.pread(fd, SAMPLE, max(0, (size - SAMPLE) // 2))
-    return 3 * len(zlib.compress(sample, 1)) <= 2 * len(sample)
-
-
-def _whole(fd: int, size: int) -> bytes:
+def _read(fd: int, start: int, stop: int) -> bytes:
     parts = []
-    position = 0
-    while position < size and (data := os.pread(fd, size - position, position)):
+    while start < stop and (data := os.pread(fd, stop - start, start)):
         parts.append(data)
-        position += len(data)
+        start += len(data)
     return b"".join(parts)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from rbridge.adapters.base import State
 from rbridge.errors import RbridgeError
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
@@ -90,6 +91,11 @@ class Session:
     def pending(self) -> bool:
         """Whether it has a text that the host has not acknowledged."""
         return any(editing.pending for editing in self._editings)
+
+    @property
+    def clean(self) -> bool:
+        """Whether the host has every text of it, so far as can be known."""
+        return all(one.document.state is State.CLEAN and not one.pending for one in self._editings)
 
     @property
     def idle(self) -> bool:
@@ -229,22 +235,44 @@ class Session:
             del self.closed[oldest]
             self._untold.discard(oldest)
 
-    async def resume(self, token: str, present: str | None, newest: int) -> None:
+    async def resume(
+        self, token: str, present: str | None, newest: int, show: tuple[int, int] | None = None
+    ) -> None:
         """The host still has document *token*: *present* is the sha256 of its file, None if there is none,
         and *newest* the newest save that it brought to the disk, 0 for none.
 
-        Answered by the document or, where it was closed meanwhile, with ``close``. One of which only the kept
-        text is left, because the daemon was started anew, is delivered and then closed.
+        With *show*, a line and a column, the host's user has opened it again and would like to see it there.
+        Answered by the document or, where it was closed meanwhile, with ``close``. One that had been ours
+        before we were forgotten (``Sessions``) is ours again. One of which only the kept text is left, since
+        the daemon was started anew, is delivered and then closed.
         """
-        editing = self.documents.get(token)
+        editing = self.documents.get(token) or self._take_back(token)
         if editing is None and self.closed.get(token, True):
             editing = await self._revive(token)
         if editing is not None:
+            if show is not None and editing.document.attached:
+                editing.opened_again(present, *show)
+                return
             editing.attached(present, newest)
+            if show is not None:
+                editing.reveal(*show)
             return
         known = token in self.closed
         await self._main().close(token, known and self.closed[token], unknown=not known)
         self._untold.discard(token)
+
+    def _take_back(self, token: str) -> Editing | None:
+        """The document of the session that had our secret before us; it is open in an editor."""
+        editing = self._all.of(self.secret, token) if self.secret else None
+        if editing is None or editing.session is self or not self._is_for_us(editing.session.identity):
+            return None
+        logger.info("%s: %s goes on", self.label, editing.name)
+        self.adopt(token, editing)
+        return editing
+
+    def _is_for_us(self, identity: str) -> bool:
+        """Whether we may have what is of the host that proved to be *identity*, "" if it proved nothing."""
+        return not identity or identity == self.identity or (self.peer is not None and self.peer.ours)
 
     async def _revive(self, token: str) -> Editing | None:
         """The document of which the spool has the text."""
@@ -258,8 +286,7 @@ class Session:
             return self.documents.get(token)
         if entry is None or token in self.documents or self._all.stopping:
             return self.documents.get(token)
-        theirs = entry.about.identity
-        if theirs and theirs != self.identity and not (self.peer is not None and self.peer.ours):
+        if not self._is_for_us(entry.about.identity):
             logger.warning("%s: the kept text %s is of a host that had a proof", self.label, entry.about.id)
             return None
         try:

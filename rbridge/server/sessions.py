@@ -6,17 +6,24 @@ import hmac
 from collections.abc import Iterator
 from hashlib import sha256
 
+import trio
+
 from rbridge.errors import TryAgain
 from rbridge.server.documents import Documents
 from rbridge.server.log import logger
 from rbridge.server.session import Session
 
+GONE = 25 * 3600.0
+"""Seconds without a connection after which a client is taken for gone: it gives up by itself after 24 h."""
+
 
 class Sessions:
     """Link sessions; a detached one is forgotten when nothing is left of it.
 
-    At most *limit* of them are detached. None with a text is ever given up for another: when there is no
-    room, new ones are refused.
+    At most *limit* of them are detached. Where there is no room, one gives way that has no document, or else
+    one whose client is GONE and whose texts the host has, as those of jobs that ended while their files stay
+    open in an editor. Those go on there, and are found again by who knows the secret or opens the file anew.
+    None with a text that the host may not have is given up for another: new ones are refused.
     """
 
     def __init__(self, documents: Documents, limit: int) -> None:
@@ -67,11 +74,15 @@ class Sessions:
         self._known.setdefault(_key(session.secret), session)
 
     def _make_room(self) -> bool:
-        """Forget the session that lost its client first, among those that have no document."""
-        empty = [one for one in self if one.peer is None and not len(one)]
-        if not empty:
+        """Forget the session that lost its client first, among those that have no document, or are over."""
+        detached = [one for one in self if one.peer is None]
+        before = trio.current_time() - GONE
+        spare = [one for one in detached if not len(one)] or [
+            one for one in detached if one.since < before and one.clean
+        ]
+        if not spare:
             return False
-        oldest = min(empty, key=lambda one: one.since)
+        oldest = min(spare, key=lambda one: one.since)
         logger.info("%s: forgotten, since too many sessions wait for their hosts", oldest.label)
         del self._known[_key(oldest.secret)]
         return True

@@ -42,6 +42,9 @@ class Edit(Pane):
     desk: object
     directory: Path
     shown: list = field(default_factory=list)
+    revealed: list = field(default_factory=list)
+    stays: bool = False  # where the daemon ends
+    remarks: list = field(default_factory=list)
     closed: trio.Event = field(default_factory=trio.Event)
     cancelled: bool = False
     takes: bool = False  # texts of the host
@@ -74,6 +77,15 @@ class Edit(Pane):
 
     async def show(self, state, message=""):
         self.shown.append((state, message))
+
+    def leave(self):
+        return self.stays
+
+    def remark(self, message, kind="warning"):
+        self.remarks.append((kind, message))
+
+    async def reveal(self, line=0, column=0):
+        self.revealed.append((line, column))
 
 
 class Editor(Adapter):

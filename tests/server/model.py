@@ -186,7 +186,7 @@ class World:
 
     def settle(self, choose):
         if self.document.disputed:
-            if choose == "mine" and self.document.theirs:
+            if choose in ("mine", "over") and self.document.theirs:
                 self.seen.add(self.document.theirs)  # the user's word
             self.feed(ev.Settle(choose))
 

@@ -36,7 +36,7 @@ async def test_opens_edits_saves_closes_on_a_link(laptop):
     host = laptop.connect()
     await host.link("gpu7")
     await host.open(b"hello\n", name="train.py")
-    assert await host.hear() == ("opened", {"token": "t", "editor": "ed"}, b"")
+    assert await host.hear() == ("opened", {"token": "t", "editor": "ed", "undelivered": "no"}, b"")
     edit = await laptop.editor.opened()
     assert edit.text.host == "gpu7"
     outcomes = []
@@ -386,7 +386,7 @@ async def test_a_further_connection_joins_and_its_records_reach_the_session(lapt
     further = laptop.connect()
     await further.link(session=SECRET, standing="joined", join="0")
     await further.open(b"large", token="u")
-    assert await host.hear() == ("opened", {"token": "u", "editor": "ed"}, b"")
+    assert await host.hear() == ("opened", {"token": "u", "editor": "ed", "undelivered": "no"}, b"")
     await further.hang_up()
     await laptop.quiet()
     (session,) = laptop.sessions

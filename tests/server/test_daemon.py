@@ -1,3 +1,5 @@
+"""A whole daemon, in the test's own process. Long, because each of its tests needs the same one."""
+
 import json
 import os
 from contextlib import asynccontextmanager
@@ -7,6 +9,8 @@ import pytest
 import trio
 
 from rbridge import memory
+from rbridge.adapters.attached import Attached
+from rbridge.adapters.routed import Routed
 from rbridge.errors import NotListening, TryAgain, UsageError
 from rbridge.private import make_private
 from rbridge.server import control, daemon
@@ -14,6 +18,7 @@ from rbridge.server.config import Config, Limits
 from rbridge.server.keys import Keys
 from rbridge.wire import auth
 from rbridge.wire.codec import parse_greeting
+from tests.adapters.plugin import Plugin
 from tests.server.conftest import Editor, connected, resume
 
 SOCKET = "unix:{}/run/daemon.sock"
@@ -47,8 +52,10 @@ def serving(directories):
     """``async with serving(...) as served``: a daemon that is cancelled at the end and must leave nothing."""
 
     @asynccontextmanager
-    async def start(**options):
+    async def start(prepare=None, **options):
         served = Served(directories)
+        if prepare is not None:
+            prepare(served)
         both = ("127.0.0.1:0", SOCKET.format(directories))
         config = Config(**{"listen": both, "notify": False, **options})
 
@@ -124,6 +131,16 @@ async def test_one_daemon_per_runtime_directory(serving):
     async with serving():
         with pytest.raises(TryAgain, match=f"pid {os.getpid()}"):
             await daemon.serve(Config(), Editor(None))
+
+
+async def test_and_one_per_state_directory(serving, directories, monkeypatch):
+    (directories / "run2").mkdir(mode=0o700)
+    async with serving():
+        monkeypatch.setenv("RBRIDGE_RUNTIME_DIR", str(directories / "run2"))
+        with pytest.raises(TryAgain, match=f"keeps its state in .*pid {os.getpid()} on"):
+            await daemon.serve(Config(), Editor(None))
+        assert os.listdir(directories / "run2") == ["daemon.lock"]
+        monkeypatch.setenv("RBRIDGE_RUNTIME_DIR", str(directories / "run"))
 
 
 async def test_each_connection_over_tcp_gets_a_nonce_of_its_own_and_the_identity_stays(serving):
@@ -258,6 +275,51 @@ async def test_on_tcp_nobody_proves_who_he_is(serving):
             (await served.editor.opened()).close()
 
 
+def attaching(served):
+    """Let plug-ins attach; the test's own editor gets what none of them shows."""
+    served.editor = Routed(Attached(), served.editor)
+
+
+async def test_plugins_attach_to_a_socket_of_their_own(serving, directories):
+    async with serving(prepare=attaching) as served, connected(served.unix) as host:
+        path = directories / "run" / "editor.sock"
+        assert path.stat().st_mode & 0o777 == 0o600
+        plugin = Plugin()
+        async with plugin.connected(await trio.open_unix_socket(str(path))):
+            await host.link()
+            await host.open(b"x")
+            assert (await host.hear())[1]["editor"] == "Editor"
+            shown = await plugin.shown()
+            assert (shown.text, shown.head["verified"], shown.head["wait"]) == (b"x", True, False)
+            await plugin.close(shown)
+        assert (await host.hear())[0] == "close"
+
+
+async def test_another_users_plugin_is_closed_without_a_word(serving, directories, monkeypatch):
+    async with serving(prepare=attaching):
+        monkeypatch.setattr(daemon.system, "peer_uid", lambda sock: os.geteuid() + 1)
+        stream = await trio.open_unix_socket(str(directories / "run" / "editor.sock"))
+        async with stream:
+            assert await stream.receive_some() == b""
+
+
+async def test_a_fault_with_one_plugin_is_not_the_daemons_end(serving, directories, monkeypatch):
+    async def fail(self, stream):
+        raise ZeroDivisionError
+
+    async with serving(prepare=attaching) as served:
+        monkeypatch.setattr(Attached, "serve", fail)
+        async with await trio.open_unix_socket(str(directories / "run" / "editor.sock")) as stream:
+            assert await stream.receive_some() == b""
+        async with connected(served.unix) as host:
+            await host.event()
+
+
+async def test_without_attached_editors_there_is_no_socket_for_them(serving, directories):
+    async with serving():
+        assert "editor.sock" not in os.listdir(directories / "run")
+
+
 async def test_consent_is_given_through_the_control_socket(serving):
     async with serving(classic="ask") as served, connected(served.tcp) as host:
         await host.event()
@@ -318,6 +380,38 @@ async def test_no_editor_that_can_be_found_is_said_before_anything_is_bound(dire
     with pytest.raises(UsageError, match="no editor"):
         await daemon.serve(Config())
     assert sorted(os.listdir(directories / "run")) == ["daemon.lock"]
+
+
+@pytest.mark.parametrize(
+    ("editor", "with_plugin", "shown"),
+    [
+        (None, [], "vim in a new tmux window, or in an editor whose plug-in is attached"),
+        (None, ["nvim"], "nvim in a new tmux window, whose plug-in is installed, or in another"),
+        (None, ["gone", "nvim"], "nvim in a new tmux window, whose plug-in is installed, or in another"),
+        ("vim", ["nvim"], "vim in a new tmux window, or in an editor whose plug-in is attached"),
+        ("nvim -u x", ["nvim"], "nvim in a new tmux window, whose plug-in is installed, or in another"),
+        ("attached", ["nvim"], "editors whose plug-in is attached, and in no other"),
+    ],
+)
+def test_which_editor_it_will_be(monkeypatch, tmp_path, editor, with_plugin, shown):
+    for name in ("tmux", "vim", "nvim"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "VISUAL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EDITOR", "vim")
+    monkeypatch.setenv("TMUX", "/tmp/t,1,0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(daemon.plugins, "installed", lambda: with_plugin)
+    assert daemon.choose(Config(editor=editor)).describe().startswith(shown)
+
+
+def test_a_plug_in_that_is_installed_is_editor_enough(monkeypatch):
+    monkeypatch.setattr(daemon.presets, "choose", partial(_no_editor))
+    monkeypatch.setattr(daemon.plugins, "installed", lambda: ["gone"])
+    assert daemon.choose(Config()).describe() == "editors whose plug-in is attached, and in no other"
+    with pytest.raises(UsageError):
+        daemon.choose(Config(editor="ed"))
 
 
 def _no_editor(*words, **more):

@@ -224,6 +224,12 @@ MEETINGS = {
         ),
         (Saved(2, "more"), [Send(2, "old"), Show(State.SAVING)], State.SAVING),
     ],
+    "the next save goes over what was shown": [
+        *IN_CONFLICT,
+        (Settle("over"), [], State.CONFLICT),
+        (Saved(2, "more"), [Send(2, "old", "theirs"), Show(State.SAVING)], State.SAVING),
+        (Delivered(2), [Drop(), Answer(2, SAVED), Show(State.CLEAN)], State.CLEAN),
+    ],
     "theirs takes the place of mine, which is kept": [
         *IN_CONFLICT,
         (Settle("theirs"), [SetAside(1), Fetch()], State.CONFLICT),

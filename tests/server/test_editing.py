@@ -338,7 +338,7 @@ async def test_the_connection_goes_while_the_editor_starts(laptop):
     await laptop.until(lambda: edit.shown == [(State.CLEAN, "not connected")])
     host = await again(laptop, host)
     await resume(host, b"x")
-    assert (await host.hear())[:2] == ("opened", {"token": "t", "editor": "ed"})
+    assert (await host.hear())[:2] == ("opened", {"token": "t", "editor": "ed", "undelivered": "no"})
 
 
 async def test_the_connection_of_a_plain_client_goes_while_the_editor_starts(laptop):

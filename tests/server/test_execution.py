@@ -5,9 +5,9 @@ import os
 import pytest
 import trio
 
-from rbridge.adapters.base import State
+from rbridge.adapters.base import Result, State
 from tests.harness.cancelling import at_every_step
-from tests.server.conftest import Laptop
+from tests.server.conftest import Laptop, digest, opened
 from tests.server.editings import Saving, again, change, document, resume, sha, text_of
 
 __all__ = ["document"]
@@ -234,3 +234,41 @@ async def test_a_spool_that_cannot_be_read_harms_no_document(laptop, document, m
     host = await again(laptop, host)
     await resume(host, b"gone", token="v")
     assert (await host.hear())[:2] == ("close", {"token": "v", "unknown": "yes"})
+
+
+async def test_what_concerns_a_document_is_told_in_its_window_too(laptop):
+    host, edit = await opened(laptop)
+    await host.say("gone", token="t", reason="denied", message="train.py cannot be read")
+    await laptop.until(lambda: edit.remarks)
+    assert edit.remarks == [("warning", "train.py cannot be read")]
+    assert laptop.said.lines[-1] == "train.py cannot be read"
+
+
+async def test_a_conflict_is_not_said_twice(laptop):
+    host, edit = await opened(laptop)
+    await host.say("changed", b"theirs", token="t", sha256=digest(b"theirs"), size="6")
+    await laptop.until(lambda: edit.shown[-1:] and edit.shown[-1][0].value == "conflict")
+    assert "was changed on the host" in edit.shown[-1][1]
+    assert edit.remarks == []
+
+
+async def test_a_save_whose_file_server_is_silent_goes_on_being_saved_and_that_is_shown(
+    laptop, document, nursery
+):
+    host, edit = document
+    limit = laptop.documents.tools.limits.answer
+    save = Saving(nursery, edit, b"new")
+    assert (await host.hear())[0] == "save"
+    for seconds in (5, 35):
+        message = f"train.py: not saved yet: its file system does not answer since {seconds} s"
+        await host.say("slow", token="t", save="1", message=message.replace(" ", "%20"))
+        await laptop.until(lambda message=message: edit.shown[-1] == (State.SAVING, message))
+    assert [line for line in laptop.said.lines if "does not answer" in line] == [
+        "train.py: not saved yet: its file system does not answer since 5 s"
+    ]
+    assert laptop.documents.all()[0].row()["state"] == "saving"
+    await host.say("slow", token="t", save="7", message="another")
+    await host.say("saved", token="t", save="1")
+    assert (await save.result(laptop)).result is Result.SAVED
+    assert "another" not in str(edit.shown)
+    assert limit > 30  # what is said anew every half a minute keeps it waiting

@@ -297,3 +297,26 @@ def test_what_must_not_be_lost_stays_for_the_next_daemon(root):
     assert again.sweep() == 1
     again.close()
     assert not root.exists()
+
+
+def test_what_is_left_stays_for_the_next_daemon(root):
+    first = Files(str(root), in_memory=True)
+    kept, other = (first.create("gpu1", (name,), 1) for name in ("a", "b"))
+    for one in (kept, other):
+        one.close()
+        (root / f"{one.id}.cwd").mkdir()
+    first.leave(kept.id)
+    first.close()
+    assert {kept.id, f"{kept.id}.cwd"} <= set(entries(root))
+    assert other.id not in entries(root)
+    second = Files(str(root), in_memory=True)
+    assert second.left() == [kept.id]
+    second.adopt(kept.id)
+    second.sweep()
+    second.leave(kept.id)  # and once more
+    second.close()
+    third = Files(str(root), in_memory=True)
+    assert third.left() == [kept.id]
+    third.sweep()
+    third.close()
+    assert not root.exists()

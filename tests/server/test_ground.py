@@ -72,6 +72,24 @@ def test_of_a_large_base_there_is_only_a_signature(ground, monkeypatch):
     assert not ground.base.exists()
 
 
+def test_a_large_text_is_not_mapped_which_would_count_as_memory(ground, monkeypatch):
+    monkeypatch.setattr(sending, "BASE", 100)
+    monkeypatch.setattr(sending, "READ", 100)
+    monkeypatch.setattr(sending.mmap, "mmap", None)
+    path = ground.directory / "text"
+    old = b"".join(b"line %d\n" % number for number in range(5000))
+    for text in (old, old.replace(b"line 7\n", b"line seven\n")):
+        path.write_bytes(text)
+        with open(path, "rb") as file:
+            if not ground.digest:
+                ground.lay(file.fileno(), "")
+                continue
+            with ground.known() as base:
+                body = sending.save(file.fileno(), "0" * 64, ground.digest, "", base, str(ground.directory))
+    assert body.headers["encoding"] == "delta"
+    assert body.size < 3000
+
+
 def test_without_room_there_is_no_base(ground, monkeypatch):
     def fail(fd, data):
         raise OSError(28, "No space left on device")

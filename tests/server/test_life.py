@@ -10,6 +10,7 @@ from rbridge.server import adopted, sending, texts
 from rbridge.server.editing import APART, Editing
 from rbridge.server.ground import Ground
 from rbridge.server.spool import About
+from tests.server.conftest import opened
 from tests.server.editings import Saving, cut, document, resume, sha, text_of
 
 __all__ = ["document"]
@@ -248,3 +249,51 @@ async def test_a_growing_file_is_followed(laptop):
     edit.close()
     assert (await host.hear())[:2] == ("close", {"token": "t"})
     assert laptop.kept() == []
+
+
+async def test_at_the_end_of_the_daemon_a_text_is_left_to_an_editor_that_keeps_it(laptop, nursery):
+    laptop.configure(shutdown=0.1)
+    host, edit = await opened(laptop)
+    edit.stays = True
+    outcomes = []
+
+    async def save():
+        outcomes.append(await edit.save(b"mine"))
+
+    nursery.start_soon(save)
+    assert (await host.hear())[0] == "save"
+    await laptop.documents.stop()
+    assert len(laptop.documents) == 0
+    assert outcomes[0].result.value == "uncertain"
+    assert laptop.kept() == [b"mine"]
+    assert edit.cancelled
+    assert edit.text.file.read_bytes() == b"mine"
+    about = written(laptop)
+    assert (about["token"], about["base"], about["serial"]) == ("t", sha(b"hello"), 1)
+    laptop.files.close()
+    assert edit.text.file.exists()
+
+
+async def test_an_editor_that_closes_it_meanwhile_has_closed_it(laptop, nursery):
+    host, edit = await opened(laptop)
+    edit.stays = True
+    nursery.start_soon(edit.save, b"mine")
+    _, headers, _ = await host.hear()
+    nursery.start_soon(laptop.documents.stop)
+    await laptop.quiet()
+    edit.close()
+    (one,) = laptop.documents.all()
+    await laptop.until(lambda: one._returned)
+    await host.say("saved", token="t", save=headers["save"])
+    assert await host.hear() == ("close", {"token": "t"}, b"")
+    await laptop.until(lambda: not laptop.documents.all())
+    assert not edit.text.file.exists()
+    assert laptop.kept() == []
+
+
+async def test_other_editors_are_told_that_their_file_goes(laptop, caplog):
+    host, edit = await opened(laptop)
+    await laptop.documents.stop()
+    assert (await host.hear())[0] == "close"
+    assert "closed, since rbridge serve ends; where ed shows it still, it has no file any more" in caplog.text
+    assert not edit.text.file.exists()

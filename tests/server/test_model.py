@@ -86,7 +86,7 @@ class Life(RuleBasedStateMachine):
     def no_answer(self):
         self.world.no_answer()
 
-    @rule(choose=st.sampled_from(["mine", "theirs"]))
+    @rule(choose=st.sampled_from(["mine", "theirs", "over"]))
     def settle(self, choose):
         self.world.settle(choose)
 

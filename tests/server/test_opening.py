@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 
+from rbridge.wire.blocks import PACKED, PLAIN, head
 from rbridge.wire.records import Body, End
 from tests.server.conftest import SECRET, opened
 
@@ -43,7 +44,7 @@ async def test_a_full_disk_refuses_one_file_and_not_the_connection_of_a_link_hos
     assert (command, headers["token"], headers["reason"]) == ("refused", "t", "no-space")
     assert laptop.texts() == []
     await host.open(b"small", token="u")
-    assert await host.hear() == ("opened", {"token": "u", "editor": "ed"}, b"")
+    assert await host.hear() == ("opened", {"token": "u", "editor": "ed", "undelivered": "no"}, b"")
 
 
 async def test_a_full_disk_closes_a_plain_connection_and_tells_the_user(laptop, monkeypatch):
@@ -167,6 +168,17 @@ async def test_a_compressed_text_is_opened_as_it_was(laptop):
     assert (await laptop.editor.opened()).content() == text
 
 
+async def test_so_is_one_that_came_in_blocks(laptop):
+    text = b"line\n" * 100_000
+    packed = zlib.compress(text)
+    body = head(PLAIN, len(text)) + text + head(PACKED, len(packed)) + packed
+    host = laptop.connect()
+    await host.link()
+    await host.open(body, encoding="blocks", size=str(2 * len(text)))
+    assert (await host.hear())[0] == "opened"
+    assert (await laptop.editor.opened()).content() == 2 * text
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -174,6 +186,8 @@ async def test_a_compressed_text_is_opened_as_it_was(laptop):
         {"encoding": "zlib", "size": "4"},
         {"encoding": "zlib", "size": "6"},
         {"encoding": "lzma", "size": "5"},
+        {"encoding": "blocks"},
+        {"encoding": "blocks", "size": "5"},
         {"encoding": "zlib", "size": "9" * 15},
         {"follow": "yes"},
         {"follow": "yes", "at": "-1"},
@@ -198,6 +212,15 @@ async def test_what_is_followed_is_for_reading(laptop):
     await host.open(b"end\n", follow="yes", at="4096")
     assert (await host.hear())[0] == "opened"
     assert (await laptop.editor.opened()).text.read_only
+
+
+async def test_an_editor_hears_who_waits_and_whether_it_is_known_who_sent_it(laptop):
+    for known, wait in ((True, "yes"), (False, "no")):
+        host = laptop.connect(ours=known)
+        await host.link()
+        await host.open(b"x", wait=wait)
+        text = (await laptop.editor.opened()).text
+        assert (text.wait, text.verified) == (known, known)
 
 
 async def test_an_open_whose_answer_was_lost_is_said_again(laptop):
@@ -270,8 +293,11 @@ async def test_an_undelivered_text_of_the_file_is_mentioned_on_both_sides(laptop
     host = laptop.connect()
     await host.link("gpu1")
     await host.open(b"x", path="/x.py", name="x.py")
-    note = (await host.hear())[1]["note"]
-    assert note.startswith("laptop keeps an undelivered text of it from ")
+    said = (await host.hear())[1]
+    assert said["note"].startswith("laptop keeps an undelivered text of it from ")
+    assert said["undelivered"] == "yes"
+    ((kind, remark),) = (await laptop.editor.opened()).remarks
+    assert (kind, remark) == ("info", laptop.said.lines[-1])
     assert laptop.said.lines[-1].endswith("rbridge recover show " + "a" * 24)
 
 
@@ -281,5 +307,7 @@ async def test_it_is_not_mentioned_to_anyone_else(laptop, tmp_path, host, ours):
     there = laptop.connect(ours=ours)
     await there.link(host)
     await there.open(b"x", path="/x.py", name="x.py")
-    assert "note" not in (await there.hear())[1]
+    said = (await there.hear())[1]
+    assert "note" not in said
+    assert said.get("undelivered") == ("no" if ours else None)
     assert laptop.said.lines == []

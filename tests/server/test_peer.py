@@ -62,8 +62,8 @@ async def test_an_empty_save_still_has_its_data_line(both, tmp_path):
     assert bytes(await both.host.stream.receive_some(1000)).endswith(b"save\ntoken: t\ndata: 0\n\n")
 
 
-async def test_head_and_body_begin_in_one_write(both, text):
-    """Both C clients lose a save whose header lines come in pieces."""
+async def test_a_small_record_is_one_write(both, text):
+    """Both C clients lose a save whose header lines come in pieces, and each write wakes the host."""
     await both.opened()
     pieces = []
     send = both.peer.stream.send_all
@@ -74,8 +74,9 @@ async def test_head_and_body_begin_in_one_write(both, text):
 
     both.peer.stream.send_all = note
     await both.peer.save("t", 1, SaveBody({}, 100, fd=text))
-    assert pieces[0].startswith(b"save\ntoken: t\ndata: 100\n")
-    assert len(pieces[0]) == len(b"save\ntoken: t\ndata: 100\n") + 100
+    (whole,) = pieces
+    assert whole.startswith(b"save\ntoken: t\ndata: 100\n")
+    assert len(whole) == len(b"save\ntoken: t\ndata: 100\n") + 100 + 1
 
 
 async def test_records_do_not_mix(both, text, nursery):
@@ -199,11 +200,13 @@ async def test_a_body_may_come_from_memory(both):
         (("linked", "refused", "", "100 % no"), {"standing": "refused", "message": "100 %25 no"}),
         (("opened", "t", "e d", "a note"), {"token": "t", "editor": "e d", "note": "a note"}),
         (("opened", "t", "ed"), {"token": "t", "editor": "ed"}),
+        (("opened", "t", "ed", "", True), {"token": "t", "editor": "ed", "undelivered": "yes"}),
         (("close", "t", True), {"token": "t", "unsaved": "yes"}),
         (("close", "t"), {"token": "t"}),
         (("fetch", "t"), {"token": "t"}),
         (("focus", "t"), {"token": "t"}),
         (("state", "t", "dirty", "why\nnot"), {"token": "t", "state": "dirty", "message": "why%0Anot"}),
+        (("state", "t", "clean", "", False), {"token": "t", "state": "clean", "undelivered": "no"}),
         (("dial", 3), {"dial": "3"}),
         (("beat",), {}),
         (("bye", "gone"), {"message": "gone"}),

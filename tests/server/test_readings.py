@@ -55,6 +55,7 @@ KINDS = [
     (CLEAN, HostGone("gone", "g"), "gone"),
     (PENDING, Settle("mine"), "settled: mine"),
     ({**PENDING, "attached": False}, Settle("mine"), "settled: mine, later"),
+    (PENDING, Settle("over"), "settled: mine, later"),
     (SENT, EditorClosed(), "editor closed, text under way"),
     ({**PENDING, "attached": False}, EditorClosed(), "editor closed, text under way"),
     (PENDING, EditorClosed(), "editor closed"),

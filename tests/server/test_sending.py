@@ -90,6 +90,13 @@ def test_what_the_user_said_may_be_overwritten(held, tmp_path, over, headers):
     assert body.headers == {**headers, "sha256": sha(b"x"), "size": "1"}
 
 
+@pytest.mark.parametrize("over", ["1" * 64, ANY, ABSENT])
+def test_what_goes_over_another_content_goes_whole(held, tmp_path, over):
+    """The host has that content and not the base: a difference to the base would fit nothing there."""
+    body = sending.save(held(NEW), sha(NEW), sha(OLD), over, Base(sha(OLD), held(OLD)), str(tmp_path))
+    assert body.headers.get("encoding") != "delta"
+
+
 def test_without_a_known_base_the_host_has_another_one(held, tmp_path):
     body = sending.save(held(b"x"), sha(b"x"), "", "", None, str(tmp_path))
     assert body.headers["base"] == UNKNOWN

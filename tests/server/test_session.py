@@ -26,6 +26,42 @@ async def test_a_session_is_resumed_and_its_document_goes_on(laptop):
     assert (await again.hear())[0] == "close"
 
 
+async def test_a_document_of_a_session_that_was_forgotten_goes_on_with_its_secret(laptop):
+    host, edit = await opened(laptop)
+    await host.hang_up()
+    await laptop.quiet()
+    (session,) = laptop.sessions
+    laptop.sessions._known.clear()
+    again = laptop.connect()
+    await again.link(session=SECRET, resume="yes")
+    await resume(again, b"hello")
+    assert (await again.hear())[0] == "opened"
+    assert list(laptop.sessions) != [session]
+    assert (len(session), len(laptop.documents)) == (0, 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(edit.save, b"new")
+        command, headers, _ = await again.hear()
+        assert (command, headers["token"]) == ("save", "t")
+        await again.say("saved", token="t", save=headers["save"])
+    edit.close()
+    assert (await again.hear())[0] == "close"
+
+
+async def test_that_document_is_not_given_to_one_who_does_not_prove_what_its_host_did(laptop):
+    host, edit = await opened(laptop)
+    await host.hang_up()
+    await laptop.quiet()
+    (session,) = laptop.sessions
+    session.identity = "key one"
+    laptop.sessions._known.clear()
+    again = laptop.connect(ours=False)
+    await again.link(session=SECRET, resume="yes")
+    await resume(again, b"hello")
+    assert await again.hear() == ("close", {"token": "t", "unknown": "yes"}, b"")
+    assert len(session) == 1
+    edit.close()
+
+
 async def test_what_the_user_closed_meanwhile_is_closed_at_the_resume(laptop):
     host, edit = await opened(laptop)
     await host.open(b"other", token="u")
@@ -251,3 +287,102 @@ async def test_a_session_may_be_joined_so_often_and_no_more(laptop):
     for _ in range(JOINED):
         await laptop.connect().link(session=SECRET, standing="joined", join="0")
     await laptop.connect().link(session=SECRET, standing="refused", join="0")
+
+
+async def test_what_is_opened_again_comes_to_the_front_and_no_save_is_disturbed(laptop):
+    host, edit = await opened(laptop)
+    results = []
+
+    async def save():
+        results.append(await edit.save(b"new"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(save)
+        command, headers, _ = await host.hear()
+        assert command == "save"
+        await resume(host, b"hello", re_activate="yes", selection="12:3")
+        assert (await host.hear())[0] == "opened"
+        await laptop.until(lambda: edit.revealed == [(12, 3)])
+        await host.say("saved", token="t", save=headers["save"])
+    assert results[0].delivered
+    await resume(host, b"new", re_activate="yes")
+    assert (await host.hear())[0] == "opened"
+    await laptop.until(lambda: edit.revealed == [(12, 3), (0, 0)])
+    await laptop.quiet()
+    assert not edit.cancelled
+    edit.close()
+    assert (await host.hear())[0] == "close"  # and no save was sent again
+
+
+async def test_what_is_opened_again_while_the_file_is_another_one_is_fetched(laptop):
+    host, edit = await opened(laptop)
+    edit.takes = True
+    await resume(host, b"theirs", re_activate="yes")
+    assert (await host.hear())[0] == "opened"
+    assert (await host.hear())[0] == "fetch"
+    await host.say("changed", b"theirs", token="t", sha256=digest(b"theirs"), size="6", fetched="yes")
+    await laptop.until(lambda: edit.content() == b"theirs")
+    await host.say("resume", token="t", absent="yes", re_activate="yes")
+    assert [(await host.hear())[0] for _ in range(2)] == ["opened", "fetch"]
+
+
+async def test_what_is_opened_again_with_the_connections_return_is_resumed_and_shown(laptop):
+    host, edit = await opened(laptop)
+    await host.hang_up()
+    await laptop.quiet()
+    again = laptop.connect()
+    await again.link(session=SECRET, standing="resumed", resume="yes")
+    await resume(again, b"hello", re_activate="yes", selection="7")
+    assert (await again.hear())[0] == "opened"
+    await laptop.until(lambda: edit.revealed == [(7, 0)])
+
+
+async def test_of_two_hosts_with_the_same_file_the_right_one_comes_to_the_front(laptop):
+    _, other = await opened(laptop)
+    host = laptop.connect()
+    await host.link("gpu2", session="e" * 32)
+    await host.open(b"hello", name="gpu2:train.py")
+    assert (await host.hear())[0] == "opened"
+    edit = await laptop.editor.opened()
+    await resume(host, b"hello", re_activate="yes", selection="5")
+    assert (await host.hear())[0] == "opened"
+    await laptop.until(lambda: edit.revealed == [(5, 0)])
+    assert other.revealed == []
+
+
+async def test_a_text_whose_editor_is_starting_or_gone_is_not_answered_twice(laptop):
+    laptop.editor.slow = trio.Event()
+    host = laptop.connect()
+    await host.link(session=SECRET)
+    await host.open(b"hello")
+    await laptop.until(lambda: laptop.documents.all())
+    await resume(host, b"hello", re_activate="yes")
+    await laptop.quiet()
+    laptop.editor.slow.set()
+    assert (await host.hear())[0] == "opened"
+    edit = await laptop.editor.opened()
+    assert edit.revealed == []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(edit.save, b"new")
+        _, headers, _ = await host.hear()
+        edit.close()
+        (one,) = laptop.documents.all()
+        await laptop.until(lambda: one.document.editor_gone)
+        await resume(host, b"hello", re_activate="yes")
+        await laptop.quiet()
+        await host.say("saved", token="t", save=headers["save"])
+    assert (await host.hear())[0] == "close"
+
+
+async def test_an_editor_that_fails_to_show_a_text_again_loses_nothing(laptop, caplog):
+    host, edit = await opened(laptop)
+
+    async def fail(line, column):
+        raise RuntimeError("no")
+
+    edit.reveal = fail
+    await resume(host, b"hello", re_activate="yes")
+    assert (await host.hear())[0] == "opened"
+    await laptop.quiet()
+    assert "cannot be brought to the front" in caplog.text
+    assert not edit.cancelled

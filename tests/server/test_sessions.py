@@ -1,10 +1,22 @@
-import pytest
+from types import SimpleNamespace
 
+import pytest
+import trio
+
+from rbridge.adapters.base import State
 from rbridge.errors import TryAgain
-from rbridge.server.sessions import Sessions
+from rbridge.server.sessions import GONE, Sessions
 from tests.server.conftest import SECRET
 
 OTHER = "f" * 32
+
+
+class Editing:
+    """A document in *state*; *pending*: a save of it is not answered."""
+
+    def __init__(self, state, pending=False):
+        self.document = SimpleNamespace(state=state)
+        self.pending = pending
 
 
 @pytest.fixture
@@ -53,9 +65,42 @@ async def test_without_room_the_oldest_that_has_no_document_goes_and_none_that_h
     assert sessions.find(OTHER) is None
     assert sessions.find(SECRET) is first
     for session in sessions:
-        session._editings.append(object())
+        session._editings.append(Editing(State.DIRTY))
     with pytest.raises(TryAgain, match="2 sessions wait"):
         sessions.make("2" * 32)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "spared"),
+    [
+        ((GONE + 2, State.CLEAN, False), (GONE + 1, State.CLEAN, False), "second"),
+        ((GONE + 2, State.DIRTY, False), (GONE + 1, State.CLEAN, False), "first"),
+        ((GONE + 2, State.CLEAN, True), (GONE + 1, State.CLEAN, False), "first"),
+        ((GONE + 2, State.CONFLICT, False), (GONE - 1, State.CLEAN, False), "both"),
+    ],
+)
+async def test_one_whose_client_is_gone_and_whose_texts_the_host_has_gives_way(
+    sessions, first, second, spared
+):
+    made = {"first": sessions.make(SECRET), "second": sessions.make(OTHER)}
+    for session, (age, *state) in zip(made.values(), (first, second), strict=True):
+        session.since = trio.current_time() - age
+        session._editings.append(Editing(*state))
+    if spared == "both":
+        with pytest.raises(TryAgain):
+            sessions.make("1" * 32)
+        assert set(made.values()) <= set(sessions)
+        return
+    sessions.make("1" * 32)
+    assert [name for name, session in made.items() if session in list(sessions)] == [spared]
+
+
+async def test_one_with_a_connection_never_gives_way(sessions):
+    made = sessions.make(SECRET)
+    made.peer, made.since = object(), trio.current_time() - 2 * GONE
+    sessions.make(OTHER)
+    sessions.make("1" * 32)
+    assert made in list(sessions)
 
 
 async def test_what_a_dead_daemon_left_is_taken_in_whatever_the_number(sessions):
