@@ -210,6 +210,40 @@ def recover_drop(ids: tuple[str, ...], yes: bool) -> int:
     return recovery.drop(ids, partial(_confirm, yes), _say)
 
 
+@rbridge.group()
+def plugin() -> None:
+    """Plug-ins for editors: with one, remote files are buffers of an editor that runs already."""
+
+
+@plugin.command("install")
+@click.argument("editor")
+def plugin_install(editor: str) -> None:
+    """Install the plug-in for EDITOR, or bring it up to date."""
+    from rbridge import plugins
+
+    for line in plugins.install(editor):
+        click.echo(line)
+
+
+@plugin.command("remove")
+@click.argument("editor")
+def plugin_remove(editor: str) -> None:
+    """Remove the plug-in for EDITOR again."""
+    from rbridge import plugins
+
+    for line in plugins.remove(editor):
+        click.echo(line)
+
+
+@plugin.command("list")
+def plugin_list() -> None:
+    """List the editors there is a plug-in for, and where it is installed."""
+    from rbridge import plugins
+
+    for line in plugins.listing():
+        click.echo(line)
+
+
 def _confirm(sure: bool, question: str) -> bool:
     """Ask on the terminal; without one only --yes is a yes."""
     if sure:

@@ -22,7 +22,7 @@ import trio
 
 from rbridge import paths
 from rbridge.adapters import presets
-from rbridge.adapters.base import Adapter, Desk, Outcome, Pane, Text
+from rbridge.adapters.base import Adapter, Desk, Outcome, Pane, Standing, Text
 from rbridge.adapters.command import CommandAdapter
 from rbridge.adapters.process import Running, Start, cannot_start, environment
 from rbridge.errors import NotListening, SaveLost, UsageError
@@ -166,6 +166,18 @@ class _ObservedDesk:
     def tell(self, message: str) -> None:
         self._story.step("laptop", "note", message)
         self._inner.tell(message)
+
+    def standing(self) -> Standing:
+        return self._inner.standing()
+
+    def settle(self, choose: str, /) -> str:
+        return self._inner.settle(choose)
+
+    def theirs(self) -> Path | None:
+        return self._inner.theirs()
+
+    def ask_theirs(self) -> None:
+        self._inner.ask_theirs()
 
 
 async def demo(show: Print, *, scripted: bool, ssh: bool) -> None:

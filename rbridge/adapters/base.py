@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +74,24 @@ class Text:
     read_only: bool = False
     new_window: bool = False
     keep_focus: bool = False
+    wait: bool = False
+    verified: bool = True
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a document stands: *base* is the digest of what its host last sent or acknowledged, empty where it
+    is not known; *theirs* that of what the host has in place of it, as far as it said, empty otherwise.
+    *disputed*: there is something to settle; *yielding*: the user chose the host's text.
+    """
+
+    state: State
+    base: str
+    theirs: str = ""
+    connected: bool = True
+    disputed: bool = False
+    yielding: bool = False
+    message: str = ""
 
 
 class Desk(Protocol):
@@ -94,6 +112,25 @@ class Desk(Protocol):
     def tell(self, message: str) -> None:
         """Show the user one clean line about this text: something failed or needs attention."""
 
+    # For editors that show where a text stands; others need not ask.
+
+    def standing(self) -> Standing:
+        """How the document stands now."""
+        ...
+
+    def settle(self, choose: str, /) -> str:
+        """Settle a conflict: for ``mine``, which sends the newest text again, for ``theirs``, or by ``over``:
+        the next save may go over what the host has. Returns why that cannot be, or nothing.
+        """
+        ...
+
+    def theirs(self) -> Path | None:
+        """The host's text in a conflict, if it is here."""
+        ...
+
+    def ask_theirs(self) -> None:
+        """Have it sent if it is not here."""
+
 
 class Pane(Protocol):
     """What the daemon asks of a text that is open in an editor."""
@@ -111,6 +148,29 @@ class Pane(Protocol):
         message.
         """
 
+    async def reveal(self, line: int = 0, column: int = 0) -> None:
+        """Bring the text to the front, at *line* and *column* (from 1, 0: not given): it was opened again.
+
+        An editor that cannot be told that does nothing, the default. The text stays as it is, and so do saves
+        that are under way.
+        """
+        await trio.lowlevel.checkpoint()
+
+    def remark(self, message: str, kind: str = "warning") -> None:
+        """Show one clean line about this text, if the editor has a place for it: *kind* is warning or info.
+
+        The user is told in other ways too. How the text stands and what became of its saves comes otherwise.
+        """
+        return
+
+    def leave(self) -> bool:
+        """This process ends: leave the text with its editor when the edit is cancelled next, so that
+        :meth:`Adapter.adopt` of another process goes on with it.
+
+        False, the default, where the user would not see that nobody takes what is saved meanwhile.
+        """
+        return False
+
     @property
     def resume(self) -> Mapping[str, Any]:
         """What :meth:`Adapter.adopt` of another process needs to go on with this text, as JSON can hold it.
@@ -118,6 +178,11 @@ class Pane(Protocol):
         Empty where that is not possible, the default.
         """
         return {}
+
+    @property
+    def editor(self) -> str:
+        """What users call the editor, where it is not what the adapter is called; else empty."""
+        return ""
 
 
 class Adapter(ABC):
@@ -142,6 +207,14 @@ class Adapter(ABC):
         file. Raises :class:`rbridge.errors.RbridgeError` when the editor cannot be started or reached; the
         message names the editor and what to do.
         """
+
+    async def ask(self, message: str, answers: Sequence[str]) -> str | None:
+        """Put a question to the user; the answer, or None where the editor cannot ask or nobody answered.
+
+        May take as long as the user does; cancelling it takes the question back as far as that can be done.
+        """
+        await trio.lowlevel.checkpoint()
+        return None
 
     def runs(self, text: Text, resume: Mapping[str, Any]) -> bool:
         """Whether :meth:`adopt` can go on with *text*: its editor was started by an adapter in another

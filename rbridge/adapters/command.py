@@ -7,16 +7,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from shutil import which as find_program
 from typing import Any
 
 import trio
 
 from rbridge.adapters import lifeline, orphan
+from rbridge.adapters.again import tell
 from rbridge.adapters.base import Adapter, Desk, Pane, Text
-from rbridge.adapters.commandline import command_line
+from rbridge.adapters.commandline import again, command_line
 from rbridge.adapters.courier import Courier
 from rbridge.adapters.editors import WAIT_OPTIONS, Preset
 from rbridge.adapters.guards import Measures, Site
@@ -24,6 +26,7 @@ from rbridge.adapters.pids import lives
 from rbridge.adapters.place import Place, place_again, place_for, private_of
 from rbridge.adapters.process import Child, Opener, Running, Start, cannot_start, environment
 from rbridge.adapters.tasks import beside
+from rbridge.adapters.terminal import Tmux
 from rbridge.adapters.watch import Watcher, best_watcher
 from rbridge.errors import CannotCreate, NotListening, clean
 
@@ -72,6 +75,7 @@ class CommandAdapter(Adapter):
                 async with self._opener.open(start) as editor:
                     if editor.resume:
                         courier.trace = {**place.resume, **editor.resume}
+                    courier.shows_again = partial(self._show_again, text, editor, place.cwd)
                     await self._until_over(trio.current_time(), editor, courier, desk, task_status)
 
     def runs(self, text: Text, resume: Mapping[str, Any]) -> bool:
@@ -97,9 +101,24 @@ class CommandAdapter(Adapter):
                     courier.go_on_from(resume)
                     async with _found(place, resume) as editor:
                         courier.trace = {**place.resume, **editor.resume}
+                        if name == self.name:
+                            courier.shows_again = partial(self._show_again, text, editor, place.cwd)
                         await self._until_over(LONG_AGO, editor, courier, desk, task_status)
         except CannotCreate as error:
             raise NotListening(f"cannot go on in {name}: {error}") from error
+
+    async def _show_again(self, text: Text, editor: Running, cwd: Path, line: int, column: int) -> None:
+        """Bring *editor*'s window to the front, and have it go to the position where it can be told."""
+        environ = os.environ if self._environ is None else self._environ
+        commands = []
+        if isinstance(self._opener, Tmux):
+            commands.append(self._opener.raising(str(editor.resume.get("window", ""))))
+        program = self._which(self._words[0])
+        if program is not None and self._preset is not None:
+            there = replace(text, line=line, column=column)
+            commands.append(again([program, *self._words[1:]], there, self._preset))
+        for words in filter(None, commands):
+            await tell(words, cwd, environ)
 
     async def _until_over(
         self,
@@ -171,7 +190,7 @@ class CommandAdapter(Adapter):
 def _found(place: Place, resume: Mapping[str, Any]) -> AbstractAsyncContextManager[Running]:
     """The editor that another process started, running or not."""
     if resume.get("kind") == lifeline.KIND:
-        return lifeline.adopted(place.private)
+        return lifeline.adopted(place.private, str(resume.get("window", "")))
     return orphan.adopted(place.private, resume)
 
 

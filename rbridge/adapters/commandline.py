@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from rbridge.adapters.base import Text
 from rbridge.adapters.editors import Preset
 
+_SHORT = ("-w", "-n", "-b", "-c")
+"""What editors with an ``again`` call to wait, a new window, to block, and to create a frame."""
+
 _PLACE = re.compile(r"\{(file|line|column)\}")
 
 
@@ -26,6 +29,23 @@ def command_line(
             options += [word for word in preset.options if word not in arguments]
         options += preset.new_window if text.new_window else ()
         options += preset.keep_focus if text.keep_focus else ()
+    return [program, *options, *_tail(arguments, text, preset)]
+
+
+def again(words: Sequence[str], text: Text, preset: Preset) -> list[str]:
+    """The command by which a running instance shows *text*, which it has already, at its position.
+
+    Empty where there is none. What would make it wait, or open another window, is left out.
+    """
+    if preset.again is None:
+        return []
+    program, *arguments = words
+    starts = {*preset.options, *preset.new_window, *preset.terminal_options, *_SHORT}
+    return [program, *preset.again, *_tail([one for one in arguments if one not in starts], text, preset)]
+
+
+def _tail(arguments: Sequence[str], text: Text, preset: Preset | None) -> list[str]:
+    """The user's *arguments*, filled in, and the file with its position where they do not name it."""
     values = {"file": str(text.file), "line": str(max(text.line, 1)), "column": str(max(text.column, 1))}
     filled = [_PLACE.sub(lambda found: values[found[1]], word) for word in arguments]
     if any("{file}" in word for word in arguments):
@@ -34,4 +54,4 @@ def command_line(
         tail = preset.position(values["file"], max(text.line, 1), max(text.column, 1))
     else:
         tail = [values["file"]]
-    return [program, *options, *filled, *tail]
+    return [*filled, *tail]

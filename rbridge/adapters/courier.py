@@ -10,7 +10,7 @@ import itertools
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class Courier(Pane):
 
     def __init__(self, text: Text, desk: Desk, watch: Watch, private: Path, editor: str) -> None:
         self.trace: Mapping[str, Any] = {}
+        self.shows_again: Callable[[int, int], Awaitable[None]] | None = None
+        """Has the editor come to the front, at a line and a column."""
         self.text = text
         self._desk = desk
         self._watch = watch
@@ -129,6 +131,10 @@ class Courier(Pane):
             self._known = ""  # saving the old text again is a save too now
             if message:
                 self._tell(message)
+
+    async def reveal(self, line: int = 0, column: int = 0) -> None:
+        if self.shows_again is not None and not self._ended:
+            await self.shows_again(line, column)
 
     def _replace(self, new: Path) -> bool:
         mine = self._private / f"new-{next(self._serial)}"

@@ -24,6 +24,8 @@ class Preset:
     *names* are the programs it goes by, the first is ours. *terminal*: it runs in a terminal. *lasting*: the
     process is the editor itself and not a command that waits for it, so it must not be ended with the edit.
     *modes* turn that around: an option of the user's that makes it a terminal program, or one with a window.
+    *again*: the command, with these options in place of *options*, has a running instance show a text that it
+    has already; None where it would only start another one.
     *keeps* says what it keeps of a text on the laptop's disk and no option of a command line prevents.
     """
 
@@ -37,6 +39,7 @@ class Preset:
     lasting: bool = False
     terminal_options: tuple[str, ...] = ()
     window_options: tuple[str, ...] = ()
+    again: tuple[str, ...] | None = None
     keeps: str = ""
 
     @property
@@ -81,12 +84,12 @@ _JETBRAINS = "earlier versions in its local history and caches"
 
 def _code(*names: str) -> Preset:
     return Preset(
-        names, _colons("--goto"), ("--wait",), ("--new-window",), keeps=_BACKUPS
+        names, _colons("--goto"), ("--wait",), ("--new-window",), again=(), keeps=_BACKUPS
     )  # without -n or -r it follows the user's window.openFilesInNewWindow
 
 
 def _jetbrains(*names: str) -> Preset:
-    return Preset(names, _options("--line", "--column"), ("--wait",), keeps=_JETBRAINS)
+    return Preset(names, _options("--line", "--column"), ("--wait",), again=(), keeps=_JETBRAINS)
 
 
 GRAPHICAL = (
@@ -94,7 +97,12 @@ GRAPHICAL = (
     _code("cursor"),
     _code("codium", "vscodium"),
     Preset(
-        ("zed", "zeditor", "zedit"), _colons(), ("--wait",), ("--new",), keeps="unsaved text in its database"
+        ("zed", "zeditor", "zedit"),
+        _colons(),
+        ("--wait",),
+        ("--new",),
+        again=(),
+        keeps="unsaved text in its database",
     ),
     Preset(
         ("subl", "sublime_text"),
@@ -102,11 +110,12 @@ GRAPHICAL = (
         ("--wait",),
         ("--new-window",),
         ("--background",),
+        again=(),
         keeps="unsaved text in its session (hot exit)",
     ),
-    Preset(("mate",), _mate, ("--wait",)),
-    Preset(("kate",), _options("--line", "--column"), ("--block",), ("--new",), lasting=True),
-    Preset(("gedit",), _plus(), ("--wait",), ("--new-window",), lasting=True),
+    Preset(("mate",), _mate, ("--wait",), again=()),
+    Preset(("kate",), _options("--line", "--column"), ("--block",), ("--new",), lasting=True, again=()),
+    Preset(("gedit",), _plus(), ("--wait",), ("--new-window",), lasting=True, again=()),
     Preset(("gvim", "mvim"), _vim, ("-f",), guard=guards.vim, lasting=True, terminal_options=("-v",)),
     Preset(
         ("emacsclient",),
@@ -114,6 +123,7 @@ GRAPHICAL = (
         ("--create-frame",),
         guard=guards.emacsclient,
         terminal_options=("-t", "-nw", "--tty"),
+        again=("--no-wait",),
     ),
     _jetbrains("pycharm", "pycharm.sh", "pycharm-community", "pycharm-professional", "charm"),
     _jetbrains("idea", "idea.sh", "intellij-idea-community", "intellij-idea-ultimate"),

@@ -38,9 +38,12 @@ shift 2
 
 
 class Line:
-    """The end of the line that we hold, open at *fd*; in *private* the program's errors are collected."""
+    """The end of the line that we hold, open at *fd*; in *private* the program's errors are collected.
+    *window* is what whoever gave it a window calls that, empty where nobody did.
+    """
 
-    def __init__(self, fd: int, private: Path) -> None:
+    def __init__(self, fd: int, private: Path, window: str = "") -> None:
+        self.window = window
         self._fd = fd
         self._said = b""
         self._errors = private / "errors"
@@ -60,7 +63,7 @@ class Line:
     @property
     def resume(self) -> dict[str, Any]:
         """What :func:`adopted` needs beside the private directory: the fifo's name is always the same."""
-        return {"kind": KIND}
+        return {"kind": KIND, "window": self.window} if self.window else {"kind": KIND}
 
     async def _hear(self, *words: bytes) -> None:
         """Read until one of *words* was said, with its line, or the line is dead."""
@@ -99,9 +102,9 @@ class Lifeline(Line):
         """Start *words*, which sooner or later run :meth:`hold`'s command, detached from us."""
         await self._run([SHELL, "-c", LAUNCH, "sh", str(self._fifo), str(self._errors), *words], environ)
 
-    async def ask(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
-        """Run *words* to their end; they make somebody else run :meth:`hold`'s command."""
-        await self._run(words, environ)
+    async def ask(self, words: Sequence[str], environ: Mapping[str, str]) -> str:
+        """Run *words* to their end; they make somebody else run :meth:`hold`'s command. What they print."""
+        return await self._run(words, environ)
 
     async def started(self) -> None:
         """Return when the editor runs. Raises NotListening when it will not."""
@@ -118,7 +121,7 @@ class Lifeline(Line):
         if b"started\n" not in self._said:
             raise cannot_start(self._start, self.last_words() or f"no window within {DEADLINE:g} s")
 
-    async def _run(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
+    async def _run(self, words: Sequence[str], environ: Mapping[str, str]) -> str:
         try:
             with trio.fail_after(DEADLINE):
                 done = await trio.run_process(
@@ -140,6 +143,7 @@ class Lifeline(Line):
             raise cannot_start(
                 self._start, said or f"{os.path.basename(words[0])} ended with {done.returncode}"
             )
+        return done.stdout.decode("utf-8", "replace").strip()
 
 
 @asynccontextmanager
@@ -170,15 +174,15 @@ def holds(private: Path) -> bool:
 
 
 @asynccontextmanager
-async def adopted(private: Path) -> AsyncIterator[Line]:
-    """The line in *private* that another process laid, and left. Raises OSError.
+async def adopted(private: Path, window: str = "") -> AsyncIterator[Line]:
+    """The line in *private* that another process laid, and left; its editor is in *window*. Raises OSError.
 
     What was said while nobody listened is lost with the exit status: the end itself is not.
     """
     fifo = private / FIFO
     fd = _open(fifo)
     try:
-        yield Line(fd, private)
+        yield Line(fd, private, window)
     finally:
         os.close(fd)
         fifo.unlink(missing_ok=True)

@@ -23,13 +23,16 @@ from rbridge.errors import CannotCreate
 _PRIVATE = re.compile(r"\.rbridge-\w+")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
-    """*files* is FILES, *private* ours, *cwd* the editor's working directory."""
+    """*files* is FILES, *private* ours, *cwd* the editor's working directory. One that is *left* stays, for
+    :func:`place_again` of another process.
+    """
 
     files: Path
     private: Path
     cwd: Path
+    left: bool = False
 
     @property
     def resume(self) -> dict[str, Any]:
@@ -99,7 +102,8 @@ def _held(place: Place) -> Iterator[Place]:
     try:
         yield place
     finally:
-        shutil.rmtree(place.private, ignore_errors=True)
-        with suppress(FileNotFoundError):  # it belongs to the user, who may have removed it
-            os.chmod(place.cwd, 0o700)
-        shutil.rmtree(place.cwd, ignore_errors=True)
+        if not place.left:
+            shutil.rmtree(place.private, ignore_errors=True)
+            with suppress(FileNotFoundError):  # it belongs to the user, who may have removed it
+                os.chmod(place.cwd, 0o700)
+            shutil.rmtree(place.cwd, ignore_errors=True)

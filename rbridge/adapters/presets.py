@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from shutil import which as find_program
 
 from rbridge.adapters import terminal as terminals
+from rbridge.adapters.absent import Absent
 from rbridge.adapters.base import Adapter
 from rbridge.adapters.command import CommandAdapter
 from rbridge.adapters.editors import GRAPHICAL, PLAIN_TERMINAL, TERMINAL, preset_of
 from rbridge.adapters.process import Opener
 from rbridge.adapters.rmate import RmateAdapter
+from rbridge.adapters.starter import Bare
 from rbridge.adapters.terminal import NoTerminal, OwnProgram
 from rbridge.errors import UsageError
 
 Which = Callable[[str], "str | None"]
 
 OURSELVES = ("rbridge", "rmate")
+ATTACHED = "attached"
+"""The SPEC that starts no editor."""
 _RMATE = re.compile(r"rmate:(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<port>\d+)")
 _HINT = "say which: rbridge serve --editor code, or any other editor or command; or set EDITOR"
 
@@ -44,6 +48,24 @@ def choose(
     return _Choice(environ, which, terminal, here).make(spec)
 
 
+def bare(
+    specs: Iterable[str], environ: Mapping[str, str], which: Which, *, terminal: str | None = None
+) -> Bare | None:
+    """The first of *specs*, each a program or a command, that is installed and has a window here: to be
+    started without a text.
+
+    *terminal* is the configured terminal's command. Raises UsageError when one makes no sense.
+    """
+    return _Choice(environ, which, terminal, None).bare(specs)
+
+
+def program(spec: str) -> str:
+    """What the preset of *spec* is called, else its program's own name."""
+    name = os.path.basename(_words(spec, "--editor")[0])
+    preset = preset_of(name, display=False)
+    return preset.name if preset is not None else name
+
+
 class _Choice:
     def __init__(
         self, environ: Mapping[str, str], which: Which, terminal: str | None, here: Opener | None
@@ -65,7 +87,19 @@ class _Choice:
             raise UsageError("no editor was found that can be opened from here", _HINT)
         return adapter
 
+    def bare(self, specs: Iterable[str]) -> Bare | None:
+        for spec in specs:
+            words = _words(spec, "--editor")
+            program = self._find(words[0])
+            if program is not None:
+                opener = self._opener(words, program) or OwnProgram()
+                if not isinstance(opener, NoTerminal):
+                    return Bare(os.path.basename(words[0]), [program, *words[1:]], opener, self._environ)
+        return None
+
     def _named(self, spec: str) -> Adapter:
+        if spec == ATTACHED:
+            return Absent()
         if spec.startswith("rmate:"):
             return _rmate(spec)
         words = _words(spec, "--editor")

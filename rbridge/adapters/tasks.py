@@ -1,14 +1,27 @@
-"""Runs tasks beside a block of code, such that the block's errors come out as they are.
+"""Runs work beside other work: tasks beside a block of code, and what is computed of texts in threads.
 
-A bare nursery wraps them in exception groups; the contract promises a plain RbridgeError.
+The block's errors come out as they are: a bare nursery wraps them in exception groups, and the contract
+promises a plain RbridgeError.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import trio
+
+SMALL = 64 << 10  # bytes up to which a text is worked on at once: a thread would take longer to start
+
+T = TypeVar("T")
+
+
+async def aside(size: int, work: Callable[..., T], *words: Any) -> T:
+    """What *work*, called with *words*, returns of a text of *size* bytes. Other tasks go on while it works
+    on a large one.
+    """
+    return work(*words) if size <= SMALL else await trio.to_thread.run_sync(work, *words)
 
 
 @asynccontextmanager

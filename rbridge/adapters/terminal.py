@@ -7,6 +7,7 @@ is cancelled all of these are left alone: they may show text that is not saved.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from rbridge.errors import NotListening, UsageError
 Which = Callable[[str], "str | None"]
 
 TITLE = 60  # characters of a window's name
+_WINDOW = re.compile(r"@\d+")
 
 EMULATORS = {
     "x-terminal-emulator": "-e",
@@ -66,16 +68,20 @@ class Tmux:
 
     @asynccontextmanager
     async def open(self, start: Start) -> AsyncIterator[Running]:
-        words = [self._program, "new-window", "-n", plain(start.title)]
+        words = [self._program, "new-window", "-P", "-F", "#{window_id}", "-n", plain(start.title)]
         if start.keep_focus:
             words.append("-d")
         async with lifeline(start) as line:
             # the new process has tmux' environment, not ours
             added = ["/usr/bin/env", *(f"{name}={value}" for name, value in start.added.items())]
             held = [*(added if start.added else []), *line.hold()]
-            await line.ask([*words, "--", *map(_tmux_word, held)], start.environ)
+            line.window = await line.ask([*words, "--", *map(_tmux_word, held)], start.environ)
             await line.started()
             yield line
+
+    def raising(self, window: str) -> list[str]:
+        """The command that brings *window* to the front; empty for what is none of tmux'."""
+        return [self._program, "select-window", "-t", window] if _WINDOW.fullmatch(window) else []
 
 
 class Emulator:

@@ -62,6 +62,10 @@ class Rig(ABC):
     async def shown(self, text: Text) -> Shown:
         """Wait until the editor shows *text*."""
 
+    async def revealed(self, shown: Shown, line: int) -> None:
+        """Wait until the editor has brought *shown* to the front, at *line*; one that cannot does nothing."""
+        await trio.lowlevel.checkpoint()
+
     async def settle(self) -> None:
         """Close the test's own ends of what nobody asked for."""
         await trio.testing.wait_all_tasks_blocked(0.01)
@@ -124,6 +128,29 @@ class Conformance:
     async def test_it_opens_at_the_line(self, rig: Rig) -> None:
         async with editing(rig, make_text(rig.files, line=2, column=3), FakeDesk()) as edit:
             assert edit.shown.line == 2
+
+    async def test_it_is_shown_again_and_nothing_else_happens(self, rig: Rig) -> None:
+        desks = FakeDesk(), FakeDesk()
+        one = make_text(rig.files, b"1\n", id="0badcafe00000001")
+        two = make_text(rig.files, b"2\n", id="0badcafe00000002", host="gpu2")
+        async with editing(rig, one, desks[0]) as first, editing(rig, two, desks[1]) as second:
+            desks[0].gate = trio.Event()
+            await first.shown.save(b"one\n")
+            await desks[0].until_saved(1)
+            await first.pane.reveal(3, 2)
+            await rig.revealed(first.shown, 3)
+            await first.pane.reveal()
+            desks[0].gate.set()
+            await first.shown.save(b"one again\n")
+            await desks[0].until_last(b"one again\n")
+            await second.shown.save(b"two\n")
+            await second.shown.close()
+            await second.over()
+            await first.shown.close()
+            await first.over()
+            await first.pane.reveal(1)
+        assert (desks[0].saves, desks[1].saves) == ([b"one\n", b"one again\n"], [b"two\n"])
+        assert desks[0].told == desks[1].told == []
 
     async def test_it_returns_when_the_editor_closes_the_text(self, rig: Rig) -> None:
         desk = FakeDesk()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import trio
 
-from rbridge.adapters.base import Outcome, Pane, Result, Text
+from rbridge.adapters.base import Outcome, Pane, Result, Standing, State, Text
 
 DEADLINE = 15.0
 
@@ -22,6 +23,12 @@ class FakeDesk:
         self.gate = trio.Event()
         self.gate.set()
         self.pane: Pane | None = None
+        self.stands = Standing(State.CLEAN, "")
+        self.settled: list[str] = []
+        self.refusal = ""  # what settle() says
+        self.host: Path | None = None  # the host's text
+        self.asked = 0  # how often it was asked for
+        self.focused = 0
         self._news = trio.Event()
 
     async def save(self, snapshot: Path, /, digest: str = "") -> Outcome:
@@ -31,10 +38,27 @@ class FakeDesk:
         self._wake()
         await self.gate.wait()
         assert _bytes(snapshot) == data, "the snapshot changed while it was being saved"
-        return self.answers.pop(0) if self.answers else Outcome(Result.SAVED)
+        outcome = self.answers.pop(0) if self.answers else Outcome(Result.SAVED)
+        if outcome.delivered:
+            self.stands = replace(self.stands, base=hashlib.sha256(data).hexdigest())
+        return outcome
 
     def focus(self) -> None:
+        self.focused += 1
         self._wake()
+
+    def standing(self) -> Standing:
+        return self.stands
+
+    def settle(self, choose: str, /) -> str:
+        self.settled.append(choose)
+        return self.refusal
+
+    def theirs(self) -> Path | None:
+        return self.host
+
+    def ask_theirs(self) -> None:
+        self.asked += 1
 
     def tell(self, message: str) -> None:
         assert message.isprintable(), message

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rbridge.adapters.base import Text
-from rbridge.adapters.commandline import command_line
+from rbridge.adapters.commandline import again, command_line
 from rbridge.adapters.editors import preset_of
 
 FILE = "/m/ID/gpu1/home/u/a b{line}.py"
@@ -90,3 +90,46 @@ def test_the_guards_options_come_first() -> None:
         "-q",
         FILE,
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("code", f"code --goto {FILE}:12:5"),
+        ("cursor -n -w --profile work", f"cursor --profile work --goto {FILE}:12:5"),
+        ("codium --wait --new-window", f"codium --goto {FILE}:12:5"),
+        ("zed", f"zed {FILE}:12:5"),
+        ("subl -n -w", f"subl {FILE}:12:5"),
+        ("mate -w", f"mate --line 12:5 {FILE}"),
+        ("kate -b", f"kate --line 12 --column 5 {FILE}"),
+        ("gedit --wait", f"gedit +12:5 {FILE}"),
+        ("idea", f"idea --line 12 --column 5 {FILE}"),
+        ("pycharm", f"pycharm --line 12 --column 5 {FILE}"),
+        ("emacsclient -s work -c", f"emacsclient --no-wait -s work +12:5 {FILE}"),
+        ("emacsclient -t", f"emacsclient --no-wait +12:5 {FILE}"),
+    ],
+)
+def test_a_running_instance_is_told_with_the_same_command_that_does_not_wait(
+    words: str, expected: str
+) -> None:
+    preset = preset_of(words.split()[0], display=True)
+    assert preset is not None
+    assert again(words.split(), text(12, 5, new_window=True, keep_focus=True), preset) == _split(expected)
+
+
+def test_without_a_position_only_the_file_is_named() -> None:
+    preset = preset_of("code", display=True)
+    assert preset is not None
+    assert again(["code", "--wait", "{file}"], text(), preset) == ["code", FILE]
+
+
+@pytest.mark.parametrize("name", ["vim", "nvim", "gvim", "nano", "micro", "hx", "emacs", "kak"])
+def test_of_what_would_only_start_anew_there_is_no_such_command(name: str) -> None:
+    preset = preset_of(name, display=True)
+    assert preset is not None
+    assert again([name], text(1, 1), preset) == []
+
+
+def _split(expected: str) -> list[str]:
+    """The words, of which the file's name has a blank."""
+    return [word.replace("@", FILE) for word in expected.replace(FILE, "@").split()]

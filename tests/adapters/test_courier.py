@@ -371,7 +371,9 @@ async def test_a_large_text_is_known_by_how_it_was_laid(
         assert on.desk.saves == []
 
 
-async def test_a_text_whose_save_is_not_answered_is_not_replaced(tmp_path: Path) -> None:
+@asynccontextmanager
+async def unanswered(tmp_path: Path) -> AsyncIterator[tuple[Round, Path]]:
+    """A courier whose save the desk answers when the block opens its gate, and the host's new text."""
     desk = FakeDesk()
     desk.gate = trio.Event()
     new = tmp_path / "new"
@@ -379,21 +381,20 @@ async def test_a_text_whose_save_is_not_answered_is_not_replaced(tmp_path: Path)
     async with delivering(tmp_path, desk=desk) as on:
         on.file.write_bytes(b"mine\n")
         await desk.until_saved(1)
+        yield on, new
+
+
+async def test_a_text_whose_save_is_not_answered_is_not_replaced(tmp_path: Path) -> None:
+    async with unanswered(tmp_path) as (on, new):
         assert not await on.courier.replace(new)
-        desk.gate.set()
+        on.desk.gate.set()
     assert on.file.read_bytes() == b"mine\n"
 
 
 async def test_the_hosts_text_that_came_in_the_moment_of_a_save_is_no_save(tmp_path: Path) -> None:
-    desk = FakeDesk()
-    desk.gate = trio.Event()
-    new = tmp_path / "new"
-    new.write_bytes(b"from the host\n")
-    async with delivering(tmp_path, desk=desk) as on:
-        on.file.write_bytes(b"mine\n")
-        await desk.until_saved(1)
+    async with unanswered(tmp_path) as (on, new):
         on.courier._asked = False  # it was looked at just before
         assert await on.courier.replace(new)
-        desk.gate.set()
+        on.desk.gate.set()
         await on.end()
-    assert desk.saves == [b"mine\n"]
+    assert on.desk.saves == [b"mine\n"]

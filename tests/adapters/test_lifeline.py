@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from rbridge.adapters import lifeline as module
-from rbridge.adapters.lifeline import Lifeline, lifeline
+from rbridge.adapters.lifeline import FIFO, KIND, Lifeline, adopted, lifeline
 from rbridge.adapters.process import Start
 from rbridge.errors import NotListening
 from tests.adapters.traces import descriptors
@@ -209,3 +209,9 @@ async def test_a_server_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pyte
         async with lifeline(start(tmp_path, "true")) as line:
             with pytest.raises(NotListening, match="sh does not answer within 0.1 s"):
                 await line.ask(shell("exec sleep 600"), os.environ)
+
+
+async def test_the_window_stays_known(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FIFO)
+    async with adopted(tmp_path, "@12") as line:
+        assert line.resume == {"kind": KIND, "window": "@12"}

@@ -168,3 +168,12 @@ def test_what_was_written_down_wrongly_is_no_place(
     with pytest.raises(CannotCreate), place_again(text, resume):
         pass
     assert victim.exists()
+
+
+def test_a_place_that_is_left_stays_for_another_process(text: Text) -> None:
+    with place_for(text) as place:
+        place.left = True
+    with place_again(text, place.resume) as again:
+        assert (again.private, again.cwd, again.left) == (place.private, place.cwd, False)
+    assert not place.private.exists()
+    assert not place.cwd.exists()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rbridge.adapters.presets import choose
+from rbridge.adapters.absent import Absent
+from rbridge.adapters.presets import bare, choose, program
 from rbridge.adapters.rmate import RmateAdapter
 from rbridge.errors import UsageError
 
@@ -111,3 +112,26 @@ def test_the_configured_terminal_comes_first() -> None:
     assert adapter.describe() == "vim in foot"
     with pytest.raises(UsageError, match="terminal = 'gone -e'"):
         choose("vim", TMUX, having("vim", "tmux"), terminal="gone -e")
+
+
+def test_an_editor_to_be_started_without_a_text_has_its_window() -> None:
+    found = bare(["gone", "vim -N", "code"], TMUX, having("tmux", "vim", "code"))
+    assert found is not None
+    assert (found.name, list(found.words)) == ("vim", ["/usr/bin/vim", "-N"])
+    assert found.describe() == "vim in a new tmux window"
+    shown = bare(["vim", "code"], {}, having("vim", "code"))
+    assert shown is not None
+    assert shown.describe() == "code in its own window"
+    assert bare(["vim"], {}, having("vim")) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [("nvim", "nvim"), ("/opt/bin/nvim -u x", "nvim"), ("vscodium", "codium"), ("ed", "ed")],
+)
+def test_the_program_of_a_spec(spec: str, name: str) -> None:
+    assert program(spec) == name
+
+
+def test_attached_is_a_spec_that_starts_nothing() -> None:
+    assert isinstance(choose("attached", {}, having()), Absent)

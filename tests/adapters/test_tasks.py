@@ -1,12 +1,14 @@
-"""Tasks beside a block: when they end, and which errors come out."""
+"""Tasks beside a block: when they end, and which errors come out. Work aside: where it is done."""
 
 from __future__ import annotations
+
+import threading
 
 import pytest
 import trio
 import trio.testing
 
-from rbridge.adapters.tasks import beside
+from rbridge.adapters.tasks import SMALL, aside, beside
 from rbridge.errors import NotListening
 
 DEADLINE = 10.0
@@ -67,3 +69,15 @@ async def test_a_cancellation_from_outside_passes_through() -> None:
 async def test_without_a_task_it_is_just_the_block() -> None:
     async with beside():
         pass
+
+
+async def test_work_on_a_small_text_is_done_at_once_and_on_a_large_one_in_a_thread() -> None:
+    here = threading.get_ident()
+    assert await aside(SMALL, threading.get_ident) == here
+    assert await aside(SMALL + 1, threading.get_ident) != here
+
+
+@pytest.mark.parametrize("size", [0, SMALL + 1])
+async def test_what_work_on_a_text_raises_comes_out_as_it_is(size: int) -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        await aside(size, int, "x")

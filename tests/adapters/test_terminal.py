@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from rbridge.adapters.lifeline import KIND
 from rbridge.adapters.process import Start
 from rbridge.adapters.terminal import Emulator, MacTerminal, NoTerminal, OwnProgram, Tmux, find, plain
 from rbridge.errors import NotListening
@@ -113,3 +114,23 @@ def test_macos_has_a_terminal_always() -> None:
 )
 def test_a_windows_name_is_harmless(title: str, shown: str) -> None:
     assert plain(title) == shown
+
+
+@pytest.mark.parametrize("window", ["", "3", "@", "@3;kill-server", "-t", "@3 "])
+def test_only_a_window_of_tmux_comes_to_the_front(window: str) -> None:
+    assert Tmux("tmux").raising(window) == []
+    assert Tmux("tmux").raising("@3") == ["tmux", "select-window", "-t", "@3"]
+
+
+async def test_tmux_says_which_window_it_made(tmp_path: Path) -> None:
+    program = tmp_path / "tmux"
+    program.write_text(
+        '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift\n"$@" >/dev/null 2>&1 &\necho @12\n'
+    )
+    program.chmod(0o755)
+    said = start(tmp_path, "/bin/sh", "-c", "read x < gate", "sh")
+    os.mkfifo(tmp_path / "cwd" / "gate")
+    with trio.fail_after(15):
+        async with Tmux(str(program)).open(said) as window:
+            assert window.resume == {"kind": KIND, "window": "@12"}
+            await trio.Path(tmp_path / "cwd" / "gate").write_text("end\n")

@@ -1,0 +1,94 @@
+"""Chooses between editors that are attached, those that could be, and the one that is started for a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import trio
+
+from rbridge.adapters.absent import Absent
+from rbridge.adapters.attached import Attached
+from rbridge.adapters.base import Adapter, Desk, Pane, Text
+from rbridge.adapters.starter import Starter
+from rbridge.errors import NotListening, clean
+
+
+class Routed(Adapter):
+    """A text goes to a window of *attached*; where there is none, to an editor that *starter* starts and that
+    attaches; and to *other* where none shows it.
+    """
+
+    def __init__(self, attached: Attached, other: Adapter, starter: Starter | None = None) -> None:
+        self.name = other.name
+        self._attached = attached
+        self._other = other
+        self._starter = starter or Starter(())
+
+    def describe(self) -> str:
+        if self._starter:
+            return f"{self._starter.describe()}, whose plug-in is installed, or in another that is attached"
+        if isinstance(self._other, Absent):
+            return self._other.describe()
+        return f"{self._other.describe()}, or in an editor whose plug-in is attached"
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """One plug-in's connection, to its end."""
+        await self._attached.serve(stream)
+
+    async def ask(self, message: str, answers: Sequence[str]) -> str | None:
+        return await self._attached.ask(message, answers)
+
+    async def edit(
+        self, text: Text, desk: Desk, *, task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        opened = _Opened(task_status)
+        why = ""
+        if self._starter and not self._attached.windows:
+            why = await self._starter.start(text, self._attached)
+        if self._attached.windows:
+            try:
+                await self._attached.edit(text, desk, task_status=opened)
+            except NotListening:
+                if opened:
+                    raise
+            else:
+                return
+        if why:
+            desk.tell(clean(f"{text.name}: {why}"))
+        await self._other.edit(text, desk, task_status=task_status)
+
+    def runs(self, text: Text, resume: Mapping[str, Any]) -> bool:
+        return self._of(text, resume) is not None
+
+    async def adopt(
+        self,
+        text: Text,
+        desk: Desk,
+        resume: Mapping[str, Any],
+        *,
+        task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        adapter = self._of(text, resume)
+        if adapter is None:
+            raise NotListening(f"{self.name} cannot go on with {text.name}")
+        await adapter.adopt(text, desk, resume, task_status=task_status)
+
+    def _of(self, text: Text, resume: Mapping[str, Any]) -> Adapter | None:
+        """Whose text it is."""
+        return next((one for one in (self._attached, self._other) if one.runs(text, resume)), None)
+
+
+class _Opened(trio.TaskStatus[Pane]):
+    """Remembers whether a text was open."""
+
+    def __init__(self, status: trio.TaskStatus[Pane]) -> None:
+        self._status = status
+        self._done = False
+
+    def __bool__(self) -> bool:
+        return self._done
+
+    def started(self, value: Any = None) -> None:
+        self._done = True
+        self._status.started(value)

@@ -1,0 +1,231 @@
+"""One window of an attached editor: its connection, and what its plug-in says; see docs/attach.md."""
+
+from __future__ import annotations
+
+import logging
+import select
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import trio
+
+from rbridge import __version__
+from rbridge.adapters.buffer import OPEN, UNKNOWN_BUFFER, Buffer
+from rbridge.errors import clean
+from rbridge.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Peer, RpcError
+
+logger = logging.getLogger("rbridge")
+
+NOT_INITIALIZED = -32002
+VERSION = 1
+HELLO = 10.0  # seconds for the first message
+
+Answer = Callable[[Buffer, Mapping[str, Any]], "Awaitable[Any] | None"]
+
+METHODS: dict[str, Answer] = {
+    "buffer/read": Buffer.read,
+    "buffer/write": Buffer.write,
+    "buffer/theirs": Buffer.theirs,
+    "buffer/taken": Buffer.taken,
+    "buffer/resolve": Buffer.resolve,
+    "buffer/close": Buffer.close,
+}
+
+
+class House(Protocol):
+    """What the windows are part of."""
+
+    def buffer(self, document: str) -> Buffer | None:
+        """The document of this id."""
+
+    async def expected(self, document: str) -> None:
+        """Return once it is here, if it is one that another daemon left and that goes on."""
+
+    def enters(self, window: Window) -> None:
+        """*window* can show texts from now on; it counts as the one that was focused last."""
+
+    def focused(self, window: Window) -> None:
+        """The user turned to *window*."""
+
+
+class Window:
+    """The connection over *stream*, which is closed at the end of :meth:`run`."""
+
+    def __init__(self, stream: trio.abc.Stream, house: House) -> None:
+        self.name = "an editor"
+        self.client: tuple[str, object] = "", None
+        self.base64 = False
+        self.question = False
+        self._house = house
+        self._stream = stream
+        self._ready = False
+        self._peer = Peer(stream, self._handle)
+        self._greeted = trio.Event()
+
+    async def run(self) -> None:
+        """Serve the plug-in until its connection ends."""
+        async with self._stream, trio.open_nursery() as nursery:
+            nursery.start_soon(self._be_greeted)
+            await self._peer.run()
+            nursery.cancel_scope.cancel()
+
+    @property
+    def here(self) -> bool:
+        """Whether the plug-in still holds its end: an editor that has just died may not be missed yet."""
+        if not isinstance(self._stream, trio.SocketStream):
+            return True
+        look = select.poll()
+        look.register(self._stream.socket.fileno(), 0)
+        return not look.poll(0)  # an end and an error are told without having been asked for
+
+    async def open(self, buffer: Buffer) -> None:
+        """Have *buffer* shown here.
+
+        Raises TooSlowError and BrokenResourceError, and RpcError when the plug-in refuses; it is told then
+        that the document is closed.
+        """
+        buffer.goes_to(self)
+        try:
+            with trio.CancelScope(deadline=trio.current_time() + OPEN) as scope:
+                buffer.opening = scope
+                await self._peer.request("buffer/open", _head(buffer))
+            if scope.cancelled_caught:
+                raise trio.TooSlowError
+        except (trio.TooSlowError, trio.BrokenResourceError, RpcError):
+            self.say("buffer/closed", {"id": buffer.text.id, "message": "it was opened elsewhere"})
+            raise
+        finally:
+            buffer.opening = trio.CancelScope()
+
+    async def reveal(self, buffer: Buffer, line: int, column: int) -> None:
+        """Have *buffer*, which is shown here, brought to the front, at *line* and *column* if given."""
+        again = {"line": line, "column": column, "newWindow": False, "keepFocus": False}
+        try:
+            with trio.move_on_after(OPEN):
+                await self._peer.request("buffer/open", {**_head(buffer), **again})
+        except (trio.BrokenResourceError, RpcError) as error:
+            logger.info("%s cannot show %s again: %s", self.name, buffer.text.name, clean(str(error)))
+
+    async def ask(self, message: str, answers: Sequence[str]) -> str | None:
+        """One of *answers*, or None where the user gave none of them. Raises BrokenResourceError."""
+        try:
+            said = await self._peer.request("question", {"message": clean(message), "answers": list(answers)})
+        except RpcError as error:
+            logger.info("%s cannot ask: %s", self.name, clean(str(error)))
+            return None
+        answer = said.get("answer") if isinstance(said, dict) else None
+        return answer if isinstance(answer, str) and answer in answers else None
+
+    def say(self, method: str, params: Mapping[str, Any]) -> None:
+        """Notify the plug-in, if it is still there."""
+        try:
+            self._peer.notify(method, params)
+        except trio.BrokenResourceError:
+            logger.debug("%s: %s is not heard any more", self.name, method)
+
+    async def _be_greeted(self) -> None:
+        with trio.move_on_after(HELLO):
+            await self._greeted.wait()
+            return
+        logger.info("editor.sock: a connection that says nothing is closed")
+        self._peer.end()
+
+    def _handle(self, method: str, params: Any) -> Awaitable[Any] | None:
+        if not isinstance(params, dict):
+            raise RpcError(INVALID_PARAMS, "params are one object")
+        if method == "initialize":
+            return self._initialize(params)
+        if not self._ready:
+            raise RpcError(NOT_INITIALIZED, "initialize comes first")
+        if method == "buffer/focus":
+            self._focus(params)
+            return None
+        answer = METHODS.get(method)
+        if answer is None:
+            raise RpcError(METHOD_NOT_FOUND, f"there is no {clean(method)[:80]}")
+        return answer(self._buffer(params), params) or _nothing()
+
+    def _initialize(self, params: Mapping[str, Any]) -> Awaitable[Any]:
+        version = params.get("version")
+        if version != VERSION or isinstance(version, bool):
+            raise RpcError(
+                INVALID_REQUEST, f"rbridge speaks version {VERSION} of this protocol", {"versions": [VERSION]}
+            )
+        if self._ready:
+            raise RpcError(INVALID_REQUEST, "it is initialized already")
+        client, can = params.get("client"), params.get("capabilities")
+        client, can = client if isinstance(client, dict) else {}, can if isinstance(can, dict) else {}
+        self.name = clean(str(client.get("name") or "an editor"))[:64]
+        self.client = self.name, client.get("pid")
+        self.base64 = can.get("base64") is True
+        self.question = can.get("question") is True
+        said = params.get("buffers", [])
+        if not isinstance(said, list):
+            raise RpcError(INVALID_PARAMS, "buffers is a list")
+        self._ready = True
+        self._greeted.set()
+        return self._enter([str(one.get("id")) for one in said if isinstance(one, dict)])
+
+    async def _enter(self, documents: list[str]) -> dict[str, Any]:
+        going_on = []
+        for document in documents:
+            await self._house.expected(document)
+            buffer = self._house.buffer(document)
+            if buffer is not None and self._may_have(buffer):
+                going_on.append(buffer)
+        for buffer in going_on:
+            buffer.goes_to(self)
+        self._house.enters(self)
+        logger.info("%s is attached, with %d texts", self.name, len(going_on))
+        return {
+            "version": VERSION,
+            "server": {"name": "rbridge", "version": __version__},
+            "buffers": [buffer.standing() for buffer in going_on],
+        }
+
+    def _may_have(self, buffer: Buffer) -> bool:
+        """Whether *buffer* was in this window before: nobody has it now, or a connection that died unseen."""
+        if buffer.closing or not buffer.opened or not (buffer.shown.utf8 or self.base64):
+            return False
+        before = buffer.window
+        return before is None or (isinstance(before, Window) and before.client == self.client)
+
+    def _focus(self, params: Mapping[str, Any]) -> None:
+        self._house.focused(self)
+        if params.get("id") is not None:
+            self._buffer(params).desk.focus()
+
+    def _buffer(self, params: Mapping[str, Any]) -> Buffer:
+        buffer = self._house.buffer(str(params.get("id")))
+        if buffer is None or buffer.window is not self or buffer.closing:
+            raise RpcError(UNKNOWN_BUFFER, "this window has no such buffer")
+        return buffer
+
+
+async def _nothing() -> dict[str, Any]:
+    return {}
+
+
+def _head(buffer: Buffer) -> dict[str, Any]:
+    """What ``buffer/open`` says."""
+    text, shown = buffer.text, buffer.shown
+    path = text.path if text.path.startswith("/") else f"/{text.name}"
+    return {
+        "id": text.id,
+        "uri": f"rbridge://{quote(text.host, safe='')}{quote(path)}?{text.id}",
+        "host": text.host,
+        "path": text.path,
+        "name": text.name,
+        "size": shown.size,
+        "base": shown.digest,
+        "utf8": shown.utf8,
+        "line": text.line,
+        "column": text.column,
+        "language": text.file_type,
+        "readOnly": text.read_only,
+        "newWindow": text.new_window,
+        "keepFocus": text.keep_focus,
+        "wait": text.wait,
+        "verified": text.verified,
+    }
