@@ -1,0 +1,61 @@
+-- rbridge: files of remote hosts as buffers, with no file on this machine. See :help rbridge.
+local M = {}
+
+--- Begin to look for the daemon; plugin/rbridge.lua does this once there is a window.
+function M.start()
+  local api = vim.api
+  local documents = require('rbridge.documents')
+  local history = require('rbridge.history')
+  local registers = require('rbridge.registers')
+  local group = api.nvim_create_augroup('rbridge', {})
+  local ours = 'rbridge://*'
+  local function on(event, pattern, callback)
+    api.nvim_create_autocmd(event, { group = group, pattern = pattern, nested = true, callback = callback })
+  end
+  on('BufReadCmd', ours, function(args)
+    documents.read(args.buf)
+  end)
+  on('BufWriteCmd', ours, function(args)
+    documents.write(args.buf, args.match)
+  end)
+  on({ 'FileWriteCmd', 'FileAppendCmd' }, ours, function()
+    require('rbridge.messages').error('only a whole text can be written to its host: :w')
+  end)
+  on('BufUnload', ours, function(args)
+    documents.unloaded(args.buf)
+  end)
+  on('BufFilePost', '*', function(args)
+    documents.renamed(args.buf)
+  end)
+  on('QuitPre', ours, function(args)
+    documents.quitting(args.buf)
+  end)
+  on('WinClosed', '*', function(args)
+    documents.window_closed(args.buf)
+  end)
+  on({ 'BufEnter', 'FocusGained' }, '*', function(args)
+    documents.focus(args.buf)
+  end)
+  on('BufEnter', '*', function(args)
+    history.enter(documents.by_buf[args.buf] ~= nil)
+  end)
+  on({ 'TextYankPost', 'RecordingLeave' }, ours, registers.note)
+  on('VimLeavePre', '*', function()
+    documents.leave()
+    registers.forget()
+    history.forget()
+  end)
+  -- No marks and no names of ours in the shada file.
+  if not vim.tbl_contains(vim.opt.shada:get(), 'rrbridge://') then
+    vim.opt.shada:append('rrbridge://')
+  end
+  require('rbridge.session').start()
+end
+
+--- For a statusline: `gpu1: saved` and the like for the current buffer (or another), empty if it is not ours.
+function M.status(buf)
+  local documents = package.loaded['rbridge.documents']
+  return documents and documents.status(buf or vim.api.nvim_get_current_buf()) or ''
+end
+
+return M
