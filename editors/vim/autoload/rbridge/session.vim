@@ -1,0 +1,188 @@
+vim9script
+# What the daemon says: requests, notices, and what became of the documents after a lost connection.
+
+import autoload './documents.vim'
+import autoload './link.vim'
+import autoload './messages.vim'
+import autoload './question.vim'
+import autoload './saving.vim'
+import autoload './window.vim'
+
+const AGAIN = 20 # ms until it is looked again whether a buffer is there
+const PAUSE = 200 # ms until it is looked again whether the user may be asked
+var opening: dict<bool> # ids, as a set
+
+def Open(params: dict<any>, Then: func)
+  var known = get(documents.All(), params.id, {})
+  if !empty(known)
+    known.wait = known.wait || get(params, 'wait', false)
+    window.Show(known.buf, params)
+    Then({}, {})
+    return
+  endif
+  var doc = documents.New(params)
+  opening[doc.id] = true
+  documents.Fetch(doc, 'buffer/read', (error, content, base) => {
+    remove(opening, doc.id)
+    if !empty(error)
+      Then(error, {})
+      return
+    endif
+    link.Later(() => {
+      documents.Show(doc, content, base)
+      try
+        window.Show(doc.buf, params)
+        Then({}, {})
+      catch
+        if !bufloaded(doc.buf)
+          documents.Drop(doc)
+        endif
+        Then({code: -32603, message: 'Vim: ' .. v:exception}, {})
+      endtry
+    })
+  })
+enddef
+
+# Only where no key can be meant for a text: a question has the keys.
+def Question(params: dict<any>, Then: func, said: bool = false)
+  if mode() != 'n'
+    if !said
+      messages.Warning('a question waits for the end of this mode')
+    endif
+    timer_start(PAUSE, (_) => link.Later(() => Question(params, Then, true)))
+    return
+  endif
+  question.Ask(params.message, params.answers, len(params.answers), (answer) => {
+    Then({}, answer == '' ? {} : {answer: answer})
+  })
+enddef
+
+def Changed(params: dict<any>)
+  var doc = get(documents.All(), params.id, {})
+  if empty(doc)
+    if has_key(opening, params.id)
+      timer_start(AGAIN, (_) => Changed(params))
+    endif
+    return
+  endif
+  documents.Reload(doc, get(params, 'force', false), (taken) => {
+    if !taken
+      documents.Conflict(doc)
+    endif
+    link.Ask('buffer/taken', {id: doc.id, base: taken ? doc.base : params.base, taken: taken}, (_, _) => 0)
+  })
+enddef
+
+def State(params: dict<any>)
+  var doc = get(documents.All(), params.id, {})
+  if empty(doc)
+    return
+  endif
+  doc->extend({message: get(params, 'message', ''), connected: get(params, 'connected', true)})
+  if params.state == 'conflict'
+    documents.Conflict(doc)
+  elseif params.state == 'clean' && doc.sent != '' && !doc.saving
+    saving.Look(doc, (_) => documents.Release(doc))
+  endif
+  documents.Set(doc, {state: params.state})
+enddef
+
+def Closed(params: dict<any>)
+  var doc = get(documents.All(), params.id, {})
+  if empty(doc)
+    return
+  endif
+  var why = get(params, 'message', '') == '' ? '' : ': ' .. params.message
+  if documents.Modified(doc)
+    documents.Lose(doc)
+    messages.Warning($'{doc.name} closed on {doc.host}; the text stays (:w FILE){why}')
+  else
+    documents.Drop(doc)
+    window.Remove(doc.buf)
+    messages.Info($'{doc.name} closed on {doc.host}{why}')
+  endif
+enddef
+
+def Show(params: dict<any>)
+  var Say = get({error: messages.Error, warning: messages.Warning}, get(params, 'kind', ''), messages.Info)
+  Say(get(params, 'message', ''))
+enddef
+
+# The connection
+
+def Buffers(): list<dict<any>>
+  return values(documents.All())->mapnew((_, doc) => {
+    return {id: doc.id, base: doc.base, modified: documents.Modified(doc) ? true : false}
+  })
+enddef
+
+# Connected, for the first time or again: what became of each document meanwhile.
+def Begun(result: dict<any>)
+  var back: dict<dict<any>>
+  for one in get(result, 'buffers', [])
+    back[one.id] = one
+  endfor
+  for doc in values(documents.All())
+    if has_key(back, doc.id)
+      Returned(doc, back[doc.id])
+    else
+      documents.Lose(doc)
+      messages.Warning($'{doc.name} is closed on {doc.host}; the text stays (:w FILE)')
+    endif
+  endfor
+enddef
+
+def Returned(doc: dict<any>, one: dict<any>)
+  doc->extend({connected: get(one, 'connected', true), message: get(one, 'message', '')})
+  if one.state == 'conflict'
+    documents.Conflict(doc)
+  endif
+  documents.Set(doc, {state: one.state})
+  if doc.sent == ''
+    Compared(doc, one.base)
+    return
+  endif
+  saving.Look(doc, (arrived) => {
+    if arrived
+      documents.Release(doc)
+      return
+    elseif one.state == 'clean'
+      documents.Set(doc, {sent: ''})
+      messages.Error($'{doc.name} is not saved on {doc.host}: the connection was lost before')
+    endif
+    Compared(doc, one.base)
+  })
+enddef
+
+def Compared(doc: dict<any>, base: string)
+  if base != doc.base
+    documents.Reload(doc, false, (taken) => {
+      if !taken
+        documents.Conflict(doc)
+      endif
+    })
+  endif
+enddef
+
+def Lost()
+  for doc in values(documents.All())
+    documents.Refresh(doc)
+  endfor
+  if !empty(documents.All())
+    messages.Warning('connection lost, tried again; the texts stay')
+  endif
+enddef
+
+export def Start()
+  link.Start({
+    requests: {'buffer/open': Open, question: Question},
+    notices: {'buffer/changed': Changed, 'buffer/state': State, 'buffer/closed': Closed, 'window/show': Show},
+    # Neither touches a window.
+    AtOnce: (method, params) =>
+      ['buffer/state', 'buffer/changed']->index(method) >= 0 && has_key(documents.All(), params.id),
+    Buffers: Buffers,
+    Begun: Begun,
+    Lost: Lost,
+    Refused: (error) => messages.Error($'rbridge refused this plug-in: {error.message} (rbridge plugin install vim)'),
+  })
+enddef
