@@ -1,0 +1,92 @@
+"use strict";
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.activate = activate;
+// rbridge: files of remote hosts as documents, with no file on this machine. See README.md.
+const vscode = require("vscode");
+const conflict_1 = require("./conflict");
+const documents_1 = require("./documents");
+const files_1 = require("./files");
+const link_1 = require("./link");
+const messages_1 = require("./messages");
+const reopening_1 = require("./reopening");
+const session_1 = require("./session");
+const status_1 = require("./status");
+const tabs = require("./tabs");
+const MOVED = 150; // ms in which a tab that moves to another group is closed and opened again
+function activate(context) {
+    const link = new link_1.Link();
+    const documents = new documents_1.Documents(link);
+    const files = new files_1.Files(documents);
+    const reopening = new reopening_1.Reopening(documents, files);
+    const status = new status_1.Status(documents);
+    const session = new session_1.Session(documents, files, context.extension.packageJSON.version);
+    files.missing = (uri) => void reopening.missing(uri);
+    const on = (...disposables) => context.subscriptions.push(...disposables);
+    const command = (name, run) => on(vscode.commands.registerCommand(`rbridge.${name}`, run));
+    const settling = (act) => async (uri) => {
+        const doc = (0, conflict_1.of)(documents, uri);
+        try {
+            await (doc && act(doc));
+        }
+        catch (error) {
+            (0, messages_1.say)("error", error.message);
+        }
+    };
+    on(vscode.workspace.registerFileSystemProvider(documents_1.SCHEME, files, { isCaseSensitive: true }), vscode.workspace.registerFileSystemProvider(documents_1.THEIRS, files, { isCaseSensitive: true, isReadonly: true }));
+    command("status", () => (0, status_1.list)(documents));
+    command("reopen", (uri) => reopening.reopen(uri));
+    command("compare", settling(conflict_1.compare));
+    command("overwrite", settling(conflict_1.overwrite));
+    command("reload", settling((doc) => (0, conflict_1.theirs)(documents, files, doc)));
+    const focus = () => {
+        status.show();
+        if (vscode.window.state.focused) {
+            const doc = documents.active();
+            link.notify("buffer/focus", doc && !doc.lost ? { id: doc.id } : {});
+        }
+    };
+    const look = (uri) => {
+        const doc = documents.of(uri);
+        if (doc && uri.scheme === documents_1.SCHEME) {
+            const typed = doc.typed;
+            doc.typed = documents.modified(doc);
+            if (typed !== doc.typed) {
+                status.show();
+            }
+            if (typed && !doc.typed) {
+                void (0, conflict_1.reverted)(documents, doc);
+            }
+        }
+    };
+    on(status, documents.onDidChange(() => status.show()), vscode.window.onDidChangeWindowState(focus), vscode.window.onDidChangeActiveTextEditor(focus), vscode.workspace.onDidChangeTextDocument((event) => look(event.document.uri)), vscode.workspace.onDidChangeNotebookDocument((event) => look(event.notebook.uri)), vscode.workspace.onDidSaveTextDocument((document) => look(document.uri)), vscode.window.tabGroups.onDidChangeTabGroups(focus), vscode.window.tabGroups.onDidChangeTabs((event) => {
+        focus();
+        [...documents.byId.values()].forEach((doc) => look(doc.uri));
+        for (const tab of [...event.opened, ...event.changed]) {
+            // Restored, maybe with unsaved text: that VS Code does not read from here.
+            const unknown = tabs.uris(tab).filter((uri) => uri.scheme === documents_1.SCHEME && !documents.of(uri));
+            unknown.forEach((uri) => void restore(documents, reopening, uri, tab.isDirty));
+        }
+        if (event.closed.length > 0) {
+            setTimeout(() => release(documents), MOVED);
+        }
+    }), { dispose: () => link.stop() });
+    link.start(session);
+    return { attached: () => link.ready };
+}
+/** A tab of an earlier life of this window. One without changes is told of when VS Code reads it. */
+async function restore(documents, reopening, uri, dirty) {
+    if (!(await documents.seek(uri)) && dirty) {
+        await reopening.missing(uri);
+    }
+}
+/** The documents that are shown nowhere any more are closed on their hosts. */
+function release(documents) {
+    for (const doc of [...documents.byId.values()]) {
+        if (!doc.opening && tabs.showing(doc.uri).length === 0) {
+            documents.drop(doc);
+            if (!doc.lost) {
+                documents.link.ask("buffer/close", { id: doc.id }).catch(() => undefined);
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+"use strict";
+// Messages of JSON-RPC in a stream of bytes: a head with Content-Length, an empty line, the body.
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.Framing = exports.LONGEST = void 0;
+exports.frame = frame;
+const HEAD_END = Buffer.from("\r\n\r\n");
+const LONGEST_HEAD = 4096; // bytes
+exports.LONGEST = 16 * 1024 * 1024; // bytes of one message
+function frame(message) {
+    const body = Buffer.from(JSON.stringify(message), "utf8");
+    return Buffer.concat([Buffer.from(`Content-Length: ${body.length}\r\n\r\n`, "latin1"), body]);
+}
+/** Takes bytes as they come and gives whole messages. What comes of a long one is joined once, at its end. */
+class Framing {
+    parts = [];
+    held = 0; // bytes in parts
+    wanted = 0; // bytes until there is something to look at
+    body = -1; // the length of the body that is being read; -1: it is a head
+    /** The messages that are complete with these bytes. Throws where they are none. */
+    push(bytes) {
+        this.parts.push(bytes);
+        this.held += bytes.length;
+        const found = [];
+        while (this.held >= this.wanted && this.held > 0) {
+            const all = this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
+            this.parts = [all];
+            if (this.body < 0) {
+                const end = all.indexOf(HEAD_END);
+                if (end < 0) {
+                    if (all.length > LONGEST_HEAD) {
+                        throw new Error("a head without an end");
+                    }
+                    return found;
+                }
+                this.body = lengthIn(all.toString("latin1", 0, end));
+                this.wanted = this.body;
+                this.keep(all.subarray(end + HEAD_END.length));
+            }
+            else {
+                found.push(JSON.parse(all.toString("utf8", 0, this.body)));
+                this.keep(all.subarray(this.body));
+                this.body = -1;
+                this.wanted = 0;
+            }
+        }
+        return found;
+    }
+    keep(rest) {
+        this.parts = rest.length > 0 ? [rest] : [];
+        this.held = rest.length;
+    }
+}
+exports.Framing = Framing;
+function lengthIn(head) {
+    const found = /^content-length:[ \t]*(\d{1,9})[ \t]*$/im.exec(head.replace(/\r/g, ""));
+    const length = found ? Number(found[1]) : -1;
+    if (length < 0 || length > exports.LONGEST) {
+        throw new Error("a head without a length that can be");
+    }
+    return length;
+}

@@ -1,0 +1,118 @@
+// rbridge: files of remote hosts as documents, with no file on this machine. See README.md.
+import * as vscode from "vscode";
+import { compare, of, overwrite, reverted, theirs } from "./conflict";
+import { Document, Documents, SCHEME, THEIRS } from "./documents";
+import { Files } from "./files";
+import { Link } from "./link";
+import { say } from "./messages";
+import { Reopening } from "./reopening";
+import { Session } from "./session";
+import { Status, list } from "./status";
+import * as tabs from "./tabs";
+
+const MOVED = 150; // ms in which a tab that moves to another group is closed and opened again
+
+/** What other extensions may ask. */
+export interface Api {
+  attached(): boolean;
+}
+
+export function activate(context: vscode.ExtensionContext): Api {
+  const link = new Link();
+  const documents = new Documents(link);
+  const files = new Files(documents);
+  const reopening = new Reopening(documents, files);
+  const status = new Status(documents);
+  const session = new Session(documents, files, context.extension.packageJSON.version);
+  files.missing = (uri) => void reopening.missing(uri);
+
+  const on = (...disposables: vscode.Disposable[]): number => context.subscriptions.push(...disposables);
+  const command = (name: string, run: (uri: unknown) => unknown): number =>
+    on(vscode.commands.registerCommand(`rbridge.${name}`, run));
+  const settling = (act: (doc: Document) => Promise<void>) => async (uri: unknown) => {
+    const doc = of(documents, uri);
+    try {
+      await (doc && act(doc));
+    } catch (error) {
+      say("error", (error as Error).message);
+    }
+  };
+
+  on(
+    vscode.workspace.registerFileSystemProvider(SCHEME, files, { isCaseSensitive: true }),
+    vscode.workspace.registerFileSystemProvider(THEIRS, files, { isCaseSensitive: true, isReadonly: true }),
+  );
+  command("status", () => list(documents));
+  command("reopen", (uri) => reopening.reopen(uri));
+  command("compare", settling(compare));
+  command("overwrite", settling(overwrite));
+  command(
+    "reload",
+    settling((doc) => theirs(documents, files, doc)),
+  );
+
+  const focus = (): void => {
+    status.show();
+    if (vscode.window.state.focused) {
+      const doc = documents.active();
+      link.notify("buffer/focus", doc && !doc.lost ? { id: doc.id } : {});
+    }
+  };
+  const look = (uri: vscode.Uri): void => {
+    const doc = documents.of(uri);
+    if (doc && uri.scheme === SCHEME) {
+      const typed = doc.typed;
+      doc.typed = documents.modified(doc);
+      if (typed !== doc.typed) {
+        status.show();
+      }
+      if (typed && !doc.typed) {
+        void reverted(documents, doc);
+      }
+    }
+  };
+  on(
+    status,
+    documents.onDidChange(() => status.show()),
+    vscode.window.onDidChangeWindowState(focus),
+    vscode.window.onDidChangeActiveTextEditor(focus),
+    vscode.workspace.onDidChangeTextDocument((event) => look(event.document.uri)),
+    vscode.workspace.onDidChangeNotebookDocument((event) => look(event.notebook.uri)),
+    vscode.workspace.onDidSaveTextDocument((document) => look(document.uri)),
+    vscode.window.tabGroups.onDidChangeTabGroups(focus),
+    vscode.window.tabGroups.onDidChangeTabs((event) => {
+      focus();
+      [...documents.byId.values()].forEach((doc) => look(doc.uri));
+      for (const tab of [...event.opened, ...event.changed]) {
+        // Restored, maybe with unsaved text: that VS Code does not read from here.
+        const unknown = tabs.uris(tab).filter((uri) => uri.scheme === SCHEME && !documents.of(uri));
+        unknown.forEach((uri) => void restore(documents, reopening, uri, tab.isDirty));
+      }
+      if (event.closed.length > 0) {
+        setTimeout(() => release(documents), MOVED);
+      }
+    }),
+    { dispose: () => link.stop() },
+  );
+  link.start(session);
+  return { attached: () => link.ready };
+}
+
+/** A tab of an earlier life of this window. One without changes is told of when VS Code reads it. */
+async function restore(documents: Documents, reopening: Reopening, uri: vscode.Uri, dirty: boolean): Promise<void> {
+  if (!(await documents.seek(uri)) && dirty) {
+    await reopening.missing(uri);
+  }
+}
+
+/** The documents that are shown nowhere any more are closed on their hosts. */
+function release(documents: Documents): void {
+  for (const doc of [...documents.byId.values()]) {
+    if (!doc.opening && tabs.showing(doc.uri).length === 0) {
+      documents.drop(doc);
+      if (!doc.lost) {
+        documents.link.ask("buffer/close", { id: doc.id }).catch(() => undefined);
+      }
+    }
+  }
+}
