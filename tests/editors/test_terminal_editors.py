@@ -295,3 +295,26 @@ async def test_emacsclient_guards_the_text_in_an_emacs_that_runs_already(bench: 
         assert not witness.exists()
     finally:
         bench.home.run([*ask, "(kill-emacs)"])
+
+
+async def test_emacsclient_goes_to_the_line_when_the_text_is_opened_again(bench: Bench) -> None:
+    socket = str(bench.home.root / "again")
+    bench.home.run(["emacs", "-Q", f"--daemon={socket}"]).ok()
+    ask = ["emacsclient", "-s", socket, "--eval"]
+    text, desk = make_text(bench.files, b"x = 1\nx = 2\nx = 3\n"), FakeDesk()
+    try:
+        async with bench.editing(f"emacsclient -s {socket} -t", text, desk, "x = 1") as returned:
+            bench.tmux.window(["sh"], "shell")
+            bench.tmux.wait_gone("x = 1")
+            assert desk.pane is not None
+            await desk.pane.reveal(3, 2)
+            bench.tmux.wait_for("x = 3")
+            bench.tmux.type("!")
+            bench.tmux.wait_for("x! = 3")
+            bench.tmux.keys("C-x", "C-s")
+            await desk.until_last(b"x = 1\nx = 2\nx! = 3\n")
+            bench.tmux.keys("C-x", "#")
+            await bench.over(returned, desk)
+    finally:
+        bench.home.run([*ask, "(kill-emacs)"])
+    assert desk.told == []

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {
     "acl": "getfacl",
     "attr": "getfattr",
+    "chromium": "chromium",
     "emacs-nox": "emacs",
     "kakoune": "kak",
     "lsyncd": "lsyncd",
@@ -42,6 +43,8 @@ class Area:
     packages: tuple[str, ...]
     minutes: float
     parallel: bool = False
+    code: bool = False
+    """Its tests run VS Code; see :mod:`tests.harness.code`."""
 
     @property
     def directory(self) -> Path:
@@ -58,14 +61,16 @@ class Area:
 BASE = ("acl", "attr", "pypy3", "shellcheck", "tmux", "util-linux")
 SSH = ("openssh-client", "openssh-server")
 
+EDITORS = ("chromium", "emacs-nox", "kakoune", "micro", "nano", "vim-nox", "xterm", "xvfb")
+
 AREAS = {
     area.name: area
     for area in (
         Area("unit", BASE, 12, parallel=True),
         Area("compat", BASE, 8),
         Area("e2e", (*BASE, *SSH, "vim-nox"), 12),
-        Area("faults", (*BASE, *SSH, "strace", "vim-nox"), 12),
-        Area("editors", (*BASE, "emacs-nox", "kakoune", "micro", "nano", "vim-nox", "xterm", "xvfb"), 12),
+        Area("faults", (*BASE, *SSH, "sshfs", "strace", "vim-nox"), 12),
+        Area("editors", (*BASE, *SSH, *EDITORS), 30, code=True),
         Area("lsp", (*BASE, *SSH), 12),
         Area("ssh", (*BASE, *SSH), 12),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from tests.harness import setup, steps
+from tests.harness import code, setup, steps
 from tests.harness.areas import AREAS, Area
 from tests.harness.steps import Result
 
@@ -103,6 +103,18 @@ def packages(area: Area) -> Result:
     return Result("Debian packages", note=f"installed {' '.join(installed)}" if installed else "all there")
 
 
+def vs_code(run: Run) -> Result:
+    if code.ready():
+        return Result("VS Code", note="all there")
+    run.say("      VS Code: code-server is being compiled, which takes about three minutes")
+    try:
+        code.install()
+    except code.OutOfReach as error:
+        os.environ[code.MISSING] = str(error)
+        return Result("VS Code", note=f"its tests are skipped: {error}")
+    return Result("VS Code", note="installed code-server")
+
+
 def unit(run: Run, area: Area, python: Path, amount: str) -> None:
     """The fast part: the checks that run no test in one lane, the tests in the other."""
     env = steps.environment(python)
@@ -153,5 +165,7 @@ def _all(run: Run, wanted: list[Area], amount: str) -> None:
             continue
         missing = area.arguments() and setup.missing_packages(area.packages)
         if missing and run.step("Debian packages", lambda a=area: packages(a)).failed:  # type: ignore[misc]
+            continue
+        if area.code and run.step("VS Code", lambda: vs_code(run)).failed:
             continue
         run.step(area.name, lambda a=area: steps.pytest(a, python, amount))  # type: ignore[misc]

@@ -40,7 +40,9 @@ def rmate_python() -> Path:
 
 def installed_python() -> Path:
     """The interpreter with rbridge installed as a user has it; the sources decide when it is made anew."""
-    sources = sorted((ROOT / "rbridge").rglob("*.py"))
+    sources = sorted(
+        [*(ROOT / "rbridge").rglob("*.py"), *filter(Path.is_file, (ROOT / "editors").rglob("*"))]
+    )
     return _environment("installed", [str(ROOT)], b"".join(path.read_bytes() for path in sources))
 
 

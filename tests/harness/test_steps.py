@@ -11,7 +11,7 @@ from tests.harness.setup import SetupFailed, install_packages, missing_packages
 from tests.harness.steps import Result
 
 PYTHON = Path(sys.executable)
-SECONDS = 5.0  # enough for pytest to start on a machine that is busy
+SECONDS = 8.0  # enough for pytest to start on a machine that is busy
 BOTH_WAYS = [False, pytest.param(True, marks=pytest.mark.thorough)]
 MIXED = """
 import pytest

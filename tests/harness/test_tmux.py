@@ -1,6 +1,6 @@
 import pytest
 
-from tests.harness.wait import Never
+from tests.harness.wait import Never, until
 
 
 def test_keys_go_in_and_the_screen_comes_out(tmux):
@@ -11,7 +11,7 @@ def test_keys_go_in_and_the_screen_comes_out(tmux):
 def test_windows_run_commands_with_the_tests_environment(tmux, home):
     window = tmux.window(["sh", "-c", "echo home=$HOME; cat"])
     tmux.wait_for(f"home={home.path}", target=window)
-    assert tmux.windows() == ["sh", "w"]
+    until(lambda: tmux.windows() == ["sh", "w"], what="tmux has named the first after what runs in it")
 
 
 def test_a_screen_that_never_comes_is_shown(tmux):

@@ -14,20 +14,20 @@ WIDTH, HEIGHT = 100, 30
 class Tmux:
     """A server with one session and, at first, one window that runs a plain ``sh``.
 
-    Its socket lies in the test's own directory. *target* is a window or pane as tmux names them; the empty
-    string is the current one.
+    Its socket lies in the test's own directory, as *name*. *target* is a window or pane as tmux names them;
+    the empty string is the current one.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, name: str = "tmux") -> None:
         self.home = home
-        self._base = ["tmux", "-S", str(home.root / "tmux"), "-f", "/dev/null"]
+        self._base = ["tmux", "-S", str(home.root / name), "-f", "/dev/null"]
         env = {"PS1": "$ ", "ENV": "/dev/null"}
         self._call("new-session", "-d", "-s", "t", "-x", str(WIDTH), "-y", str(HEIGHT), "sh", env=env)
         self._call("set-option", "-g", "escape-time", "0")
         self._call("set-option", "-g", "status", "off")
         self.pid = int(self._call("display-message", "-p", "#{pid}"))
         # TMUX as a program inside sees it: what makes rbridge open windows here.
-        self.variable = f"{home.root / 'tmux'},{self.pid},0"
+        self.variable = f"{home.root / name},{self.pid},0"
 
     def _call(self, *words: str, env: dict[str, str] | None = None) -> str:
         return self.home.run([*self._base, *words], env=env).ok().out.rstrip("\n")
