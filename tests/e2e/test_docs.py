@@ -12,7 +12,7 @@ from tests.harness.environment import ROOT
 from tests.layers import docs
 
 DEADLINE = 420.0  # an installation may be among them
-SOURCES = ("rbridge", "docs", "README.md", "pyproject.toml")
+SOURCES = ("rbridge", "editors", "docs", "README.md", "pyproject.toml")
 NETWORK = ("pip_", "http_proxy", "https_proxy", "no_proxy", "ssl_cert")  # how pip reaches its packages here
 OUTSIDE = ("PYTHONPATH", "RBRIDGE_RUNTIME_DIR", "RBRIDGE_STATE_DIR")  # a reader has none of them
 

@@ -32,6 +32,25 @@ def test_vim_opens_in_a_new_window_and_saves_through_ssh(
     until(lambda: len(tmux.windows()) == 1, what="vim's window is gone")
 
 
+def test_vim_comes_to_the_front_when_its_file_is_opened_again(
+    home: Home, sshd: Sshd, tmux: Tmux, daemon: Callable[..., Daemon], join: Join
+) -> None:
+    sshd.remote.file("train.py", "print('hello')\n")
+    bridge = join(sshd, daemon(editor="vim", env={"TMUX": tmux.variable}))
+    bridge.open("train.py").ok()
+    tmux.wait_for("print('hello')")
+    shell = tmux.window(["sh"], "shell")
+    tmux.wait_gone("print('hello')")
+    bridge.open("--keep-focus train.py").ok()
+    tmux.line("echo still-here", target=shell)
+    tmux.wait_for("still-here")
+    bridge.open("train.py").ok()
+    tmux.wait_for("print('hello')")
+    assert len(tmux.windows()) == 3
+    tmux.line(":q")
+    until(lambda: not bridge.ps())
+
+
 def test_the_plug_is_pulled_while_vim_has_the_text(
     home: Home, sshd: Sshd, tmux: Tmux, daemon: Callable[..., Daemon], join: Join
 ) -> None:

@@ -107,6 +107,58 @@ def test_it_is_offered_at_the_next_open_and_sent(
     until(lambda: file.read_bytes() == b"and on\n")
 
 
+def test_the_host_remembers_what_only_the_laptop_has(tunnel: Bridge, editor: Editor, file: Path) -> None:
+    tunnel.open("train.py").ok()
+    opened = editor.wait_open()
+    tunnel.until_host("train.py clean")
+    file.write_bytes(b"theirs\n")
+    opened.write(NEW)
+    tunnel.until_host("train.py conflict")
+    opened.quit()
+    until(lambda: not tunnel.ps())  # the client has ended with its last document
+    assert tunnel.host("status -q").code == 75
+    assert tunnel.host("status -q train.py").code == 75
+    assert tunnel.host("status -q .rbridge").code == 0
+    (row,) = tunnel.host("status").ok().out.splitlines()
+    assert row.startswith(f"{file}  kept  ")
+    assert "on the laptop: rbridge recover" in row
+    _, said = opened_again(tunnel, editor)
+    assert "keeps an undelivered text" in said
+    assert tunnel.host("status -q").code == 75
+    kept = tunnel.laptop("recover").ok().out.split()[0]
+    tunnel.laptop("recover", "drop", "--yes", kept).ok()
+    until(lambda: tunnel.host("status -q").code == 0)
+    tunnel.host("close train.py").ok()
+    until(lambda: not tunnel.ps())
+    assert tunnel.host("status -q").code == 0
+
+
+def test_what_the_host_remembers_is_forgotten_at_the_next_open_or_at_the_users_word(
+    tunnel: Bridge, editor: Editor, file: Path
+) -> None:
+    for forgets in ("open", "close"):
+        tunnel.open("train.py").ok()
+        opened = editor.wait_open()
+        tunnel.until_host("train.py clean")
+        file.write_bytes(b"theirs\n" + forgets.encode())
+        opened.write(NEW)
+        tunnel.until_host("train.py conflict")
+        opened.quit()
+        until(lambda: not tunnel.ps())
+        assert tunnel.host("status -q").code == 75
+        kept = tunnel.laptop("recover").ok().out.split()[0]
+        if forgets == "open":
+            tunnel.laptop("recover", "drop", "--yes", kept).ok()
+            opened_again(tunnel, editor)
+            until(lambda: tunnel.host("status -q").code == 0)
+            tunnel.host("close train.py").ok()
+            until(lambda: not tunnel.ps())
+        else:
+            assert "forgotten here" in tunnel.host("close train.py").ok().err
+        assert tunnel.host("status -q").code == 0
+    assert tunnel.laptop("status", "-q").code == 75  # the laptop has not forgotten
+
+
 def test_it_is_not_sent_over_what_the_host_has_by_now(
     tunnel: Bridge, editor: Editor, undelivered: str, file: Path
 ) -> None:

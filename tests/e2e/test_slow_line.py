@@ -13,7 +13,10 @@ from rbridge import build
 from rbridge.wire.limits import DEAD_BUSY
 from tests.benchmarks.far import Distance, Far
 from tests.benchmarks.savers import Laptop
-from tests.harness.environment import Home, stop
+from tests.compat.editor import Editor
+from tests.harness.daemon import Daemon
+from tests.harness.environment import Home, rbridge, stop
+from tests.harness.proxy import Proxy
 from tests.harness.wait import until
 
 LINE = Distance(50, 4e6)
@@ -117,3 +120,24 @@ def test_an_open_takes_a_round_trip_and_a_half_and_a_second_one_half(
     proof(f"{LONG}: in the editor after {', '.join(f'{one:.2f}' for one in trips)} round trips")
     assert 1.5 <= trips[0] < 2
     assert all(0.5 <= one < 1 for one in trips[1:])
+
+
+def test_a_large_text_is_sent_compressed_where_the_line_is_the_slower_one(
+    home: Home, other_home: Home, daemon: Callable[..., Daemon], proof: Callable[[str], None]
+) -> None:
+    editor = Editor(home)
+    served = daemon(editor=editor.spec)
+    text = b"".join(b"%d: a line of a text as there are many\n" % number for number in range(200_000))
+    file = other_home.file("large.txt", text)
+    way = other_home.runtime / "way.sock"
+    with Proxy(f"unix:{served.socket}", rate=10e6, listen=f"unix:{way}") as proxy:
+        other_home.run([*rbridge("open"), "--socket", way, file]).ok()
+        opened = editor.wait_open()
+        assert opened.content == text
+        up = proxy.count().up
+        assert up < len(text) * 0.6
+        proof(f"an open of {len(text) / 1e6:.1f} MB at 10 Mbit/s took {up / 1e6:.1f} MB")
+        opened.write(b"short\n")
+        until(lambda: file.read_bytes() == b"short\n")
+        opened.quit()
+        until(lambda: not other_home.processes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any
 
 from rbridge.client import exchange, rebuild, saver
@@ -43,6 +44,19 @@ def told(outcome: saver.Outcome) -> dict[str, Any]:
 def save_without_swapping(**arguments: Any) -> dict[str, Any]:
     """The same where the file system cannot swap names, such as NFS."""
     saver.exchange = lambda a, b: False
+    return save(**arguments)
+
+
+def save_beside_another(theirs: str, **arguments: Any) -> dict[str, Any]:
+    """The same while another program renames its file *theirs* to the target, in the instant of the swap."""
+    swap = saver.exchange
+
+    def exchange(a: str, b: str) -> bool:
+        if os.path.exists(theirs):
+            os.rename(theirs, b)
+        return swap(a, b)
+
+    saver.exchange = exchange
     return save(**arguments)
 
 

@@ -203,6 +203,70 @@ def test_killed_at_any_call_the_file_is_old_or_new(rig: Rig, tmp_path: Path, way
     faults(SAVER, sum(counts.values()))
 
 
+THEIRS = "theirs\n"
+
+
+def beside_another(rig: Rig, tmp_path: Path, fault: Fault) -> tuple[Case, Run]:
+    """A save with this *fault*, in whose last instant another program puts THEIRS in the file's place."""
+    case = WAYS["swap"](tmp_path / "case")
+    theirs = case.directory / "theirs"
+    theirs.write_text(THEIRS)
+    return case, rig.run("save_beside_another", {**case.arguments(), "theirs": str(theirs)}, fault)
+
+
+def of_another(case: Case, told: list[str], fault: object) -> list[str]:
+    """What is kept of the other program's, after the recovery that *told* this: nothing of it may be lost."""
+    there = text_of(case.path)
+    kept = [path.read_text() for path in case.state.glob("kept/2*.theirs.*")]
+    assert there in (OLD, NEW, THEIRS), f"{fault}"
+    assert not leftovers.pending(str(case.state)), f"{fault}: {told}"
+    assert list(case.path.parent.iterdir()) == [case.path], f"{fault}: litter"
+    assert THEIRS in (there, *kept) or (case.directory / "theirs").exists(), f"{fault}: lost: {told}"
+    assert kept in ([], [THEIRS]), f"{fault}"
+    return kept
+
+
+def test_a_recovery_of_that_which_is_killed_anywhere_can_be_done_again(
+    rig: Rig, tmp_path: Path, faults: Count
+) -> None:
+    recovered = 0
+    for call in KILLED_AT:
+        for when in range(1, 200):
+            case, first = beside_another(rig, tmp_path, Fault("renameat2", 2))
+            assert first.killed, "before it was swapped back"
+            fault = Fault(call, when)
+            second = rig.run("recover", {"state": str(case.state)}, fault)
+            told = saver.recover(str(case.state)) if second.killed else second.answer
+            assert of_another(case, told, fault) == [THEIRS], f"{fault}"
+            shutil.rmtree(tmp_path / "case")
+            if not second.hit:
+                (said,) = second.answer
+                assert "in which another program changed that: what it put there is kept at" in said
+                break
+            recovered += 1
+    assert recovered >= 10, recovered
+    faults(SAVER, recovered)
+
+
+def test_killed_at_any_call_what_another_program_wrote_in_that_instant_is_not_lost(
+    rig: Rig, tmp_path: Path, faults: Count
+) -> None:
+    """It is in the file, or it is kept and said so."""
+    killed, kept = 0, 0
+    for call in KILLED_AT:
+        for when in range(1, 400):
+            fault = Fault(call, when)
+            case, run = beside_another(rig, tmp_path, fault)
+            kept += len(of_another(case, saver.recover(str(case.state)), fault))
+            shutil.rmtree(tmp_path / "case")
+            if not run.hit:
+                assert run.answer["reason"] == "conflict", run.answer
+                break
+            killed += 1
+    assert kept >= 1, "none was killed between the two swaps"
+    faults(SAVER, killed)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_whatever_call_fails_the_answer_is_true_and_no_text_is_lost(
     rig: Rig, tmp_path: Path, way: str, pytestconfig: pytest.Config, faults: Count

@@ -113,6 +113,7 @@ def soak(
     return samples
 
 
+@pytest.mark.timeout(20 * SECONDS)  # with --all
 def test_an_editor_that_saves_all_the_time_loses_nothing(
     grounds: Grounds, faults: Count, proof: Callable[[str], None], pytestconfig: pytest.Config
 ) -> None:
