@@ -28,6 +28,10 @@ def main(argv: "Optional[List[str]]" = None) -> int:
                 from rbridge.client.main import run
 
                 return run(arguments[1:], "rbridge open")
+            if arguments[:1] == ["diff"]:
+                from rbridge.client import diff
+
+                return diff.run(arguments[1:])
             if arguments[:1] == ["use"]:
                 from rbridge.client import use
 

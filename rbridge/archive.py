@@ -9,6 +9,8 @@ compiling takes longer than all else before the first byte. It runs as the user,
 nobody but the user can have written it: a file of mode 0600 in a directory of mode 0700, both ours, neither
 behind a link, and both checked when open, so that nothing can be exchanged between check and use. That is no
 less than guards the single file itself. Its head names these very bytes and this Python's kind of bytecode.
+
+What is not needed for the first byte lies in a zip within the zip: compressed as one it is a fifth smaller.
 """
 
 import marshal
@@ -21,7 +23,7 @@ MYPY = False
 if MYPY:
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
-    from typing import Dict, Optional, Tuple  # noqa: F401
+    from typing import Dict, List, Optional, Tuple  # noqa: F401
 
 # Zip's records as far as they are needed (APPNOTE.TXT 4.3.7, 4.3.12, 4.3.16): signatures, and the lengths of
 # the parts that do not vary. No comments, no zip64, no encryption: build.py writes none.
@@ -29,10 +31,19 @@ END = b"PK\5\6"
 ENTRY_LENGTH = 46
 FILE_LENGTH = 30
 STORED = 0
+REST = "rest.zip"
+"""The zip within the zip."""
 
 
 def number(data: bytes, at: int, length: int) -> int:
     return int.from_bytes(data[at : at + length], "little")
+
+
+def content(data: bytes, method: int, at: int, size: int) -> bytes:
+    """One file in the zip *data*."""
+    at += FILE_LENGTH + number(data, at + 26, 2) + number(data, at + 28, 2)
+    found = data[at : at + size]
+    return found if method == STORED else zlib.decompress(found, -15)
 
 
 class Archive:
@@ -41,15 +52,20 @@ class Archive:
     def __init__(self, path: str, data: bytes) -> None:
         self.path = path
         self.data = data
-        self.entries = {}  # type: Dict[str, Tuple[int, int, int]]
+        self.entries = {}  # type: Dict[str, Tuple[bytes, int, int, int]]
         self.kept = ""  # where the code is kept, if there is a place for it
         self.code = {}  # type: Dict[str, bytes]
+        self.index(data)
+
+    def index(self, data: bytes) -> None:
+        """Know what lies in the zip *data*."""
         end = data.rindex(END)
         at = end - number(data, end + 12, 4)
         for _ in range(number(data, end + 10, 2)):
             name_length = number(data, at + 28, 2)
             name = data[at + ENTRY_LENGTH : at + ENTRY_LENGTH + name_length].decode("ascii")
             self.entries[name] = (
+                data,
                 number(data, at + 10, 2),
                 number(data, at + 42, 4),
                 number(data, at + 20, 4),
@@ -58,17 +74,32 @@ class Archive:
 
     def read(self, name: str) -> bytes:
         """The content of one file in the zip."""
-        method, at, size = self.entries[name]
-        at += FILE_LENGTH + number(self.data, at + 26, 2) + number(self.data, at + 28, 2)
-        content = self.data[at : at + size]
-        return content if method == STORED else zlib.decompress(content, -15)
+        if name not in self.entries:
+            self.unpack()
+        return content(*self.entries[name])
+
+    def unpack(self) -> None:
+        """Know what lies in the zip within the zip as well. Several threads may ask for that at a time."""
+        rest = self.entries.get(REST)
+        if rest is not None:
+            self.index(content(*rest))
+            self.entries.pop(REST, None)
+
+    def names(self) -> "List[str]":
+        """All files, sorted."""
+        self.unpack()
+        return sorted(self.entries)
 
     def file(self, name: str) -> "Tuple[str, bool]":
         """The file in the zip that holds module *name*, empty if none does, and whether it is a package."""
         base = name.replace(".", "/")
-        if base + "/__init__.py" in self.entries:
-            return base + "/__init__.py", True
-        return (base + ".py" if base + ".py" in self.entries else ""), False
+        for end, is_package in ("/__init__.py", True), (".py", False):
+            if base + end in self.entries or base + end in self.code:
+                return base + end, is_package
+        if REST in self.entries and base.partition("/")[0] + "/__init__.py" in self.entries:
+            self.unpack()
+            return self.file(name)
+        return "", False
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> "Optional[ModuleSpec]":
         """What the import system asks of a finder."""

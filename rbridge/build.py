@@ -2,7 +2,9 @@
 
 ``python -m rbridge.build [-o FILE]`` writes it, executable, and prints its size and sha256. The same
 sources give the same bytes. Comments, docstrings and annotations are left out, which makes it a third
-smaller and the first start, which compiles, 2 ms faster; each line keeps its number, for tracebacks.
+smaller and the first start, which compiles, 2 ms faster; each line keeps its number, for tracebacks. What is
+left is indented by single spaces. What is not needed before the first byte (:data:`EARLY`) lies in a zip of
+its own within the zip, where it is compressed as a whole: that makes the file a fifth smaller.
 
 The shell finds a Python 3.6 or later and has it import from the file itself (:mod:`rbridge.archive`), told
 so through ``-c``: running a zip as a script goes through ``runpy``, which costs 4 to 9 ms at each start.
@@ -23,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rbridge import __version__
+from rbridge.archive import REST
 
 PACKAGE = Path(__file__).resolve().parent
 DEFAULT = Path("dist/rbridge")
@@ -45,15 +48,53 @@ PORTABLE = (
 )
 """The portable core, as patterns below the package."""
 
+EARLY = frozenset(
+    # fmt: off
+    (
+        "__init__.py",
+        "__main__.py",
+        "archive.py",
+        "client/__init__.py",
+        "client/delivery.py",
+        "client/headers.py",
+        "client/leftovers.py",
+        "client/locate.py",
+        "client/main.py",
+        "client/options.py",
+        "client/patience.py",
+        "client/probe.py",
+        "client/sending.py",
+        "client/settings.py",
+        "client/sockets.py",
+        "client/source.py",
+        "errors.py",
+        "paths.py",
+        "private.py",
+        "system.py",
+        "tcpowner.py",
+        "wire/__init__.py",
+        "wire/buffer.py",
+        "wire/codec.py",
+        "wire/connection.py",
+        "wire/limits.py",
+        "wire/records.py",
+        "wire/state.py",
+    )
+    # fmt: on
+)
+"""What a start needs before its first byte is sent; tests/layers/test_start.py holds this against it."""
+
 LOADER = "archive.py"
 TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
 READABLE = 0o100644 << 16
 UNIX = 3
+INDENT = 4
+"""Spaces by which the sources are indented."""
 
 HEADER = """\
 #!/bin/sh
 # rbridge {version}, the host's side. Behind these lines lies a zip of Python source,
-# without its comments: unzip -l shows it.
+# without its comments, and in it another one: unzip shows them.
 # MIT licence. RBRIDGE_PYTHON names the Python to use; else the first of these that is {oldest} or later.
 for python in "$RBRIDGE_PYTHON" {candidates}; do
   case ":$RBRIDGE_TRIED:" in *":$python:"*) continue ;; esac
@@ -115,7 +156,21 @@ def modules() -> list[str]:
 
 def source(name: str) -> bytes:
     """What the single file holds of the module *name*."""
-    return bare((PACKAGE / name).read_bytes())
+    return narrow(bare((PACKAGE / name).read_bytes()))
+
+
+def narrow(text: bytes) -> bytes:
+    """*text* with one space where there were four: a seventh less to compile, and 4 KB less to carry."""
+    lines = text.splitlines()
+    inside: set[int] = set()  # of a string that goes over several lines
+    for token in tokenize.tokenize(io.BytesIO(text).readline):
+        if token.type == tokenize.STRING:
+            inside.update(range(token.start[0] + 1, token.end[0] + 1))
+    for row, line in enumerate(lines, 1):
+        if row not in inside:
+            left = line.lstrip(b" ")
+            lines[row - 1] = b" " * ((len(line) - len(left) + INDENT - 1) // INDENT) + left
+    return b"".join(line + b"\n" for line in lines)
 
 
 def bare(text: bytes) -> bytes:
@@ -214,13 +269,19 @@ def content() -> bytes:
 def archive(prefix: bytes) -> bytes:
     """*prefix*, and behind it the zip: all is compressed in it but the module that reads it."""
     main = MAIN.format(oldest=OLDEST, dotted=".".join(map(str, OLDEST)))
+    rest = io.BytesIO()
+    with zipfile.ZipFile(rest, "w") as zipped:
+        for name in modules():
+            if name not in EARLY:
+                _add(zipped, f"rbridge/{name}", source(name), zipfile.ZIP_STORED)
     written = io.BytesIO()
     written.write(prefix)
     with zipfile.ZipFile(written, "a") as zipped:
         _add(zipped, "__main__.py", main.encode("ascii"), zipfile.ZIP_DEFLATED)
-        for name in modules():
+        for name in sorted(EARLY):
             method = zipfile.ZIP_STORED if name == LOADER else zipfile.ZIP_DEFLATED
             _add(zipped, f"rbridge/{name}", source(name), method)
+        _add(zipped, REST, rest.getvalue(), zipfile.ZIP_DEFLATED)
     return written.getvalue()
 
 

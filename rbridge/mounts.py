@@ -8,7 +8,7 @@ import os
 
 MYPY = False
 if MYPY:
-    from typing import Iterator, List, Mapping, Optional, Tuple
+    from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple
 
 NETWORK_TYPES = frozenset(
     # fmt: off
@@ -78,22 +78,40 @@ def mount_type(path: str, table: str = "/proc/self/mountinfo") -> str:
     return found
 
 
+def below(directory: str, table: str = "/proc/self/mountinfo") -> "FrozenSet[str]":
+    """Where below *directory*, seen from there, something is mounted that may hang: a stat of it may never
+    end.
+    """
+    where = os.fsencode(directory).rstrip(b"/") + b"/"
+    found: "Dict[bytes, str]" = {}
+    for point, kind in _mounted(table):
+        if point.startswith(where) and point != where:
+            found[point[len(where) :]] = kind  # the later of two mounts on one point hides the earlier
+    return frozenset(
+        os.fsdecode(path) for path, kind in found.items() if kind in NETWORK_TYPES or kind.startswith("fuse")
+    )
+
+
 def _on_the_way(path: str, table: str) -> "Iterator[Tuple[bytes, str]]":
     """The mount points that lead to *path*, with the types of what is mounted there."""
+    where = os.fsencode(os.path.realpath(path))
+    for point, kind in _mounted(table):
+        if where == point or where.startswith(point.rstrip(b"/") + b"/"):
+            yield point, kind
+
+
+def _mounted(table: str) -> "Iterator[Tuple[bytes, str]]":
+    """All mount points, with the types of what is mounted there, in the order in which that was done."""
     try:
         with open(table, "rb") as file:
             rows = file.read().splitlines()
     except OSError:
         return
-    where = os.fsencode(os.path.realpath(path))
     for row in rows:
         before, _, after = row.partition(b" - ")
         fields = before.split()
-        if len(fields) < 5 or not after:
-            continue
-        point = _unescape(fields[4])
-        if where == point or where.startswith(point.rstrip(b"/") + b"/"):
-            yield point, after.split()[0].decode("ascii", "replace")
+        if len(fields) >= 5 and after:
+            yield _unescape(fields[4]), after.split()[0].decode("ascii", "replace")
 
 
 def _unescape(field: bytes) -> bytes:

@@ -1,10 +1,12 @@
 import io
+import marshal
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rbridge.archive import Archive, install
+from rbridge.archive import REST, Archive, install
 
 
 def make(files, prefix=b"", method=zipfile.ZIP_DEFLATED):
@@ -62,6 +64,49 @@ def test_tracebacks_can_show_the_source():
 def test_reads_what_zipfile_writes(method, prefix):
     archive = Archive("x", make(FILES, prefix, method))
     assert {name: archive.read(name).decode() for name in archive.entries} == FILES
+
+
+@pytest.fixture
+def nested():
+    """An archive with a zip in it, all of which can be imported; afterwards nothing of it is left."""
+    early = {"parcel/__init__.py": ""}
+    rest = make({name: text for name, text in FILES.items() if name not in early}, b"", zipfile.ZIP_STORED)
+    install("/where/it/lies", make({**early, REST: rest}))
+    yield sys.meta_path[0]
+    del sys.meta_path[0]
+    for name in [name for name in sys.modules if name.split(".")[0] == "parcel"]:
+        del sys.modules[name]
+
+
+def test_a_zip_within_it_is_read_when_something_in_it_is_wanted(nested):
+    import parcel
+
+    assert sys.meta_path[0].find_spec("json") is None
+    assert set(nested.entries) == {"parcel/__init__.py", REST}
+    from parcel import inner
+
+    assert inner.VALUE == "éparcel.deep"
+    assert parcel.__spec__.submodule_search_locations == []
+    assert nested.names() == sorted(FILES)
+    assert nested.get_source("parcel.inner") == FILES["parcel/inner.py"]
+    with pytest.raises(ModuleNotFoundError, match=r"parcel\.missing"):
+        import parcel.missing
+
+
+def test_of_what_is_kept_compiled_nothing_is_read(nested):
+    nested.code = {name: marshal.dumps(compile(text, name, "exec")) for name, text in FILES.items()}
+    from parcel import deep, inner
+
+    assert inner.VALUE == "éparcel.deep"
+    assert deep.__path__ == []
+    assert REST in nested.entries
+    assert nested.get_source("parcel.inner") == FILES["parcel/inner.py"]
+
+
+def test_several_threads_may_want_something_in_it(nested):
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(nested.file, ["parcel.inner"] * 100))
+    assert set(found) == {("parcel/inner.py", False)}
 
 
 def test_refuses_what_is_no_zip():

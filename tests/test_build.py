@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -81,11 +82,14 @@ def test_holds_the_portable_core_and_nothing_else(single):
     with zipfile.ZipFile(single) as zipped:
         assert zipped.testzip() is None
         names = set(zipped.namelist())
+        with zipfile.ZipFile(io.BytesIO(zipped.read(build.REST))) as rest:
+            later = set(rest.namelist())
+    assert names == {"__main__.py", build.REST} | {f"rbridge/{name}" for name in build.EARLY}
+    names = (names | later) - {build.REST}
     assert names == {"__main__.py"} | {f"rbridge/{name}" for name in build.modules()}
     assert {"rbridge/__main__.py", "rbridge/client/main.py", "rbridge/wire/codec.py"} <= names
-    assert not [
-        name for name in names if name.startswith(("rbridge/server", "rbridge/adapters", "rbridge/cli.py"))
-    ]
+    others = ("rbridge/server", "rbridge/adapters", "rbridge/cli.py")
+    assert not [name for name in names if name.startswith(others)]
 
 
 class Bared(ast.NodeTransformer):
@@ -157,6 +161,12 @@ def test_what_is_left_of_a_module_does_the_same_in_the_same_lines(name):
 )
 def test_leaves_out_what_no_interpreter_needs(text, left):
     assert build.bare(text.encode()).decode() == left
+
+
+def test_one_space_stands_for_four_but_not_in_a_text():
+    text = b'\nif a:\n    if b:\n        c = """\n    text\n    """\n        d = (\n              e)\n'
+    left = b'\nif a:\n if b:\n  c = """\n    text\n    """\n  d = (\n    e)\n'
+    assert build.narrow(text) == left
 
 
 def test_says_what_it_wrote(tmp_path, capsys):

@@ -42,6 +42,16 @@ def test_the_file_system_that_holds_a_path(pretended, path, kind):
     assert mounts.mount_type(*pretended(path)) == kind
 
 
+def test_where_below_a_directory_others_files_are_mounted(pretended):
+    assert mounts.below(*pretended("")) == {"home", "home/my dir"}
+    assert mounts.below(*pretended("home")) == {"my dir"}
+    assert mounts.below(*pretended("home/")) == {"my dir"}
+    assert mounts.below(*pretended("home/my dir")) == frozenset()
+    assert mounts.below(*pretended("over")) == frozenset()
+    assert "proc" not in mounts.below("/")
+    assert mounts.below("/", "/no/such/table") == frozenset()
+
+
 def test_network_and_memory_file_systems(pretended):
     assert mounts.on_network(*pretended("home/u"))
     assert mounts.on_network(*pretended("home/my dir"))

@@ -1,6 +1,7 @@
 """One connection in the loop: what is said waits until it can be written, what is heard goes to its owner."""
 
 import errno
+import socket
 from collections import deque
 
 from rbridge.client.loop import READ, WRITE
@@ -122,6 +123,23 @@ class Channel:
             self._left = memoryview(b"")
             self._loop.forget(self.peer.sock.fileno())
             self.peer.sock.close()
+
+    def finish(self, seconds: float) -> None:
+        """Say that nothing more comes, and close it when the other side has, or after *seconds*.
+
+        What comes meanwhile is thrown away. Were it left unread, TCP would drop what we said last.
+        """
+        sock, clock = self.peer.sock, self._loop.clock
+        until = clock() + seconds
+        try:
+            sock.shutdown(socket.SHUT_WR)
+            while clock() < until:
+                sock.settimeout(max(0.01, until - clock()))
+                if not sock.recv(RECEIVE):
+                    break
+        except OSError:
+            pass  # it is gone
+        self.close()
 
     def _ready(self, events: int) -> None:
         if events & WRITE:

@@ -41,7 +41,7 @@ class Keeping:
         self.code: "Dict[str, bytes]" = {}
         # where nothing can be written there is nothing to do
         writable = os.access(os.path.dirname(archive.kept), os.W_OK)
-        self.left = sorted(archive.entries) if writable else []
+        self.left = archive.names() if writable else []
         loop.at(LATER, self.step)
 
     def step(self) -> None:
@@ -74,7 +74,7 @@ def compiled(archive: "Archive", file: str) -> bytes:
 
 def keep(archive: "Archive") -> None:
     """Compile every module of *archive* and put the code in its place."""
-    write(archive, {file: compiled(archive, file) for file in archive.entries})
+    write(archive, {file: compiled(archive, file) for file in archive.names()})
 
 
 def write(archive: "Archive", code: "Dict[str, bytes]") -> None:

@@ -16,6 +16,7 @@ MYPY = False
 if MYPY:
     from typing import Any, Callable, Dict, List, Optional
 
+    from rbridge.client.folder import Folder
     from rbridge.client.loop import Timer
     from rbridge.client.options import Options
     from rbridge.client.probe import Peer
@@ -48,7 +49,8 @@ class Document:
     of its end, with *code*; *asked* wants the laptop's text. *timer* runs out when the answer to ``open`` is
     overdue, *worker* is at work on its file, and *arriving* saves are on their way to the disk. *owed* says
     why only the laptop may have its newest text, when it is closed; *undelivered* is yes or no when the
-    laptop said whether it has an older one.
+    laptop said whether it has an older one. *folder* is what is asked of a folder, which is a document, too.
+    *wanted* are the headers that say which request of a folder this answers, until it was said.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class Document:
         "editor",
         "failure",
         "focused",
+        "folder",
         "message",
         "openers",
         "owed",
@@ -76,6 +79,7 @@ class Document:
         "timer",
         "undelivered",
         "waiting",
+        "wanted",
         "worker",
         # fmt: on
     )
@@ -105,6 +109,8 @@ class Document:
         self.code = 0
         self.timer: "Optional[Timer]" = None
         self.worker: "Optional[Worker]" = None
+        self.folder: "Optional[Folder]" = None
+        self.wanted: "Dict[str, str]" = {}
 
     @property
     def text_fd(self) -> int:
@@ -139,7 +145,11 @@ class Delivery:
         for source in sources:
             alone = not self.first.link or (source.size > SMALL and len(sources) > 1)
             try:
-                if alone:
+                if source.folder:
+                    from rbridge.client import directory
+
+                    self.documents.append(directory.send(self, source))
+                elif alone:
                     self.documents.append(self.patiently(source))
                 else:
                     self.documents.append(self.on_main(source))

@@ -1,4 +1,5 @@
-"""Swapping two names in one step, where the kernel can: renameat2(2) with RENAME_EXCHANGE, Linux 3.15+.
+"""Swapping two names in one step, or renaming without replacing, where the kernel can: renameat2(2), Linux
+3.15+.
 
 A rename destroys whatever stands at its target in that instant, seen or not. A swap leaves it under the other
 name, where it can be looked at and swapped back. ctypes is the only way there in the standard library; it
@@ -13,6 +14,7 @@ if MYPY:
     from typing import Any, Callable, List, Optional
 
 AT_FDCWD = -100
+RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
 # For a C library older than glibc 2.28; the call's number by machine.
 _NUMBERS = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "ppc64le": 357, "s390x": 347}
@@ -48,6 +50,26 @@ def exchange(a: str, b: str) -> bool:
     if code in _CANNOT:
         return False
     raise OSError(code, os.strerror(code), a, None, b)
+
+
+def keep(from_fd: int, name: str, to_fd: int, to: str) -> bool:
+    """Rename *name* in one directory to *to* in another, where nothing may be; False as above.
+
+    Raises OSError, FileExistsError for one.
+    """
+    load()
+    call = _call[0]
+    if call is None:
+        return False
+    if call(from_fd, os.fsencode(name), to_fd, os.fsencode(to), RENAME_NOREPLACE) == 0:
+        return True
+    import ctypes
+
+    code = ctypes.get_errno()
+    # EINVAL: a file system that cannot, as NFS, or a directory that is to go into itself; rename(2) tells
+    if code in (errno.ENOSYS, errno.ENOTSUP, errno.EINVAL):
+        return False
+    raise OSError(code, os.strerror(code), name, None, to)
 
 
 def load() -> None:

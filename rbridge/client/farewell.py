@@ -46,7 +46,7 @@ class Farewell:
                 if channel is not None:
                     channel.pause()  # nobody would answer a save that comes now
         for document in list(resident.documents):
-            if document.source.stdin or not document.peer.link:
+            if document.source.stdin or document.source.folder or not document.peer.link:
                 if not document.waiting:
                     resident.rescue(document)
                 resident.close(document)
@@ -103,6 +103,8 @@ class Farewell:
         if session is not None:
             main = session.main
             self._wait(LAST_WORDS, lambda: main is None or not main.waiting)
+            if main is not None and session.main is main and not main.waiting:
+                main.finish(LAST_WORDS)
             session.stop()
         for plain in list(resident.plain):
             plain.hang_up()

@@ -7,7 +7,7 @@ import os
 import stat
 
 from rbridge.client.options import Request
-from rbridge.client.source import Source
+from rbridge.client.source import NOTHING, Source
 from rbridge.errors import clean
 
 MYPY = False
@@ -27,7 +27,9 @@ def differs(file: "Message") -> str:
                 return ""
             return "{}: it sees something else there".format(shown)
         found = os.fstat(file.descriptors[0])
-        if not stat.S_ISREG(found.st_mode):
+        if file.get("part") == NOTHING and found.st_rdev == os.stat(os.devnull).st_rdev:
+            return ""
+        if not (stat.S_ISDIR if file.get("folder") == "yes" else stat.S_ISREG)(found.st_mode):
             return "{}: no regular file".format(shown)
         if file.get("stdin") == "yes":
             return ""
@@ -60,10 +62,12 @@ def source(file: "Message") -> Source:
     found.mode = file.number("mode", -1)
     found.device = file.number("device", -1)
     found.part = file.get("part")
+    found.diff = file.get("diff")
     found.read_only = file.get("read-only") == "yes"
     found.unprotect = file.get("unprotect") == "yes"
     found.stdin = file.get("stdin") == "yes"
     found.follow = file.get("follow") == "yes"
+    found.folder = file.get("folder") == "yes"
     if file.descriptors:
         found.fd = file.descriptors.pop(0)
     return found

@@ -29,9 +29,9 @@ ANSWER = 2.0
 FLAGS = ("wait", "new", "read_only", "force", "keep_focus", "large", "verbose")
 """Options that are handed over with the files."""
 
-TEXTS = ("path", "real", "name", "type", "selection", "part")
+TEXTS = ("path", "real", "name", "type", "selection", "part", "diff")
 NUMBERS = ("line", "column", "start", "size", "mode", "device")
-MARKS = ("read_only", "unprotect", "stdin", "follow")
+MARKS = ("read_only", "unprotect", "stdin", "follow", "folder")
 """What is handed over of a source."""
 
 

@@ -58,6 +58,8 @@ def link_headers(source: "Source", options: "Options") -> "Dict[str, str]":
         headers["absent"] = "yes"
     if options.wait:
         headers["wait"] = "yes"
+    if source.diff:
+        headers["diff"] = source.diff
     if source.mode >= 0:
         headers["mode"] = "{:04o}".format(source.mode)
     return headers

@@ -17,6 +17,7 @@ MYPY = False
 if MYPY:
     from typing import List
 
+    from rbridge.client.delivery import Document
     from rbridge.client.options import Options, Request
     from rbridge.client.probe import Peer
     from rbridge.client.settings import Endpoint
@@ -103,7 +104,7 @@ class Run:
                 return code
         delivery = Delivery(peer, options, self.report)
         try:
-            documents = delivery.send(sources)
+            documents = self.deliver(delivery, sources)
             self.code = self.code or delivery.code
             if not documents:
                 return self.code
@@ -115,6 +116,10 @@ class Run:
 
             take_back(delivery)
             raise
+
+    def deliver(self, delivery: Delivery, sources: "List[Source]") -> "List[Document]":
+        """Send *sources*; what was sent."""
+        return delivery.send(sources)
 
     def recover(self) -> None:
         """Finish or undo what a crash left of earlier saves, before a file is read."""
@@ -145,14 +150,18 @@ class Run:
     def ask(self, request: "Request", options: "Options") -> "Source":
         """The source of one *request*; its file server may not answer."""
         if request.path == "-":
-            return source.check(request, options)
+            return self.find(request, options)
 
         def silent() -> None:
             line = "{}: its file system does not answer; Ctrl-C ends the wait, and nothing is opened then"
             self.report(line.format(request.path))
 
-        found: "Source" = patience.ask(lambda: source.check(request, options), SILENT, silent)
+        found: "Source" = patience.ask(lambda: self.find(request, options), SILENT, silent)
         return found
+
+    def find(self, request: "Request", options: "Options") -> "Source":
+        """What *request* means. Raises RbridgeError."""
+        return source.check(request, options)
 
     def endpoints(self, options: "Options") -> "List[Endpoint]":
         """Where somebody may listen, in order."""

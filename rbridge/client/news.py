@@ -8,6 +8,7 @@ import os
 
 from rbridge.client.delivery import OPEN, SMALL
 from rbridge.client.follow import Followed, Growth
+from rbridge.client.shown import Shown
 from rbridge.client.stamp import Stamp
 from rbridge.client.watch import Watch
 from rbridge.client.watched import Change, Watched
@@ -74,8 +75,22 @@ class News:
         if found.reason in ("", "gone"):
             self.known(document, found.sha256, found.size, found.stamp)
 
-    def told(self, document: "Document", news: "Union[Change, Growth]") -> None:
+    def moved(self, document: "Document") -> None:
+        """Its file has another name, by our doing."""
+        file = self.watch.file(document)
+        if file is not None and not isinstance(file, Shown):
+            file.real = document.real
+            file.missing = 0
+            if isinstance(file, Watched):
+                file.name = os.path.basename(document.real)
+
+    def told(self, document: "Union[Document, Shown]", news: "Union[Change, Growth, Shown]") -> None:
         """The watch has found something; while a save is being written it may be that save."""
+        if isinstance(news, Shown):
+            news.told(news)
+            return
+        if isinstance(document, Shown):
+            return
         file = self.watch.file(document)
 
         def say() -> None:
@@ -120,6 +135,13 @@ class News:
             said = dict(headers)
             self.session.texts.say("append", said, packing.said(piece, said))
             headers.pop("restart", None)
+
+
+def gather(session: "Session") -> News:
+    """Those of *session*, from now on."""
+    if session.news is None:
+        session.news = News(session)
+    return session.news
 
 
 def _identity(document: "Document") -> "Optional[Tuple[int, int]]":

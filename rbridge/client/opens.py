@@ -130,6 +130,7 @@ class Opens:
             return b""
         wire = main.peer.wire
         head = wire.send(Record("open", headers, len(body)))
+        one.document.wanted = {}
         wire.body_sent(len(body))
         return head + body + wire.send(End())
 

@@ -30,6 +30,7 @@ def read(document: "Document", options: "Options", new: bool, peer: "Peer") -> R
     _reopen(document)
     source = document.source
     headers = opening(source, options, peer)
+    headers.update(document.wanted)
     if new:
         headers["new"] = "yes"
     if source.fd >= 0 and source.size > SMALL:

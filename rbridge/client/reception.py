@@ -9,7 +9,7 @@ the command serves all of its files itself.
 import _socket
 import fcntl
 import os
-from time import monotonic
+from time import monotonic, sleep
 
 from rbridge import __version__, paths, private, system
 from rbridge.client import sockets
@@ -41,6 +41,12 @@ LOOK = 0.1
 
 STAY = 5.0
 """Seconds between two looks whether the socket is still there."""
+
+TRY = 0.005
+"""Seconds between two tries to have a directory to ourselves,"""
+
+TRIES = 40
+"""and how many there are: another one has it for a moment, unless it was stopped just then."""
 
 
 class Handed(Options):
@@ -109,7 +115,7 @@ class Reception:
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             # of two that find a dead one's socket, one removes it
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fd)
             name = sockets.name(self._label)
             if not self._label or not self.bind(os.path.join(directory, name)):
                 self.bind(os.path.join(directory, further(name)))
@@ -139,13 +145,17 @@ class Reception:
         except BlockingIOError:
             return False  # more are waiting for it than it takes
         listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        aside = os.path.join(os.path.dirname(path), ".{}".format(os.getpid()))
         try:
-            reach(path, listener.bind)
-            os.chmod(path, 0o600)  # no umask: that is the threads' as well, which may be making a file now
+            _remove(aside)
+            reach(aside, listener.bind)
+            os.chmod(aside, 0o600)  # no umask: that is the threads' as well, which may be making a file now
+            listener.listen(CALLERS)
+            os.rename(aside, path)  # a command that finds a socket at which nobody listens yet removes it
         except BaseException:
             listener.close()
+            _remove(aside)
             raise
-        listener.listen(CALLERS)
         listener.setblocking(False)
         self._inode = os.lstat(path).st_ino
         self.path = path
@@ -159,10 +169,7 @@ class Reception:
             self._timer.cancel()
         if self._listener is not None:
             if self._is_there():
-                try:
-                    os.unlink(self.path)
-                except OSError:
-                    pass  # somebody has tidied up
+                _remove(self.path)
             self._leave()
         for caller in list(self.callers):
             caller.gone()
@@ -308,3 +315,21 @@ def below(path: str, asked: str, real: str, there: str = "") -> bool:
 def further(name: str) -> str:
     """The name for another process where *name* is taken, or where no files can be handed over."""
     return "{}.{}{}".format(name[: -len(sockets.SUFFIX)], os.getpid(), sockets.SUFFIX)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # somebody has tidied up
+
+
+def _lock(fd: int) -> None:
+    """Have the directory *fd* to ourselves. Raises OSError."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            sleep(TRY)
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,7 +5,7 @@ import stat
 from rbridge.errors import Denied, NoInput, RbridgeError
 
 KINDS = (
-    (stat.S_ISDIR, "a directory; give the files in it"),
+    (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a pipe; read it with '-'"),
     (stat.S_ISSOCK, "a socket, not a file"),
     (stat.S_ISCHR, "a device, not a file"),

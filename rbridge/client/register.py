@@ -5,6 +5,7 @@ import os
 from rbridge.client import content
 from rbridge.client.delivery import CLOSED, LOST, OPEN, REFUSED, SENT, SMALL, Document
 from rbridge.client.pool import Pool
+from rbridge.client.source import NOTHING
 from rbridge.client.standing import device, inode, is_unsaved, state
 from rbridge.client.worker import Worker
 from rbridge.errors import NotListening, RbridgeError, clean
@@ -31,6 +32,11 @@ BASE_AFTER = 0.02
 
 REFUSAL_CODES = {"denied": 77, "read-only": 77, "too-large": 66, "gone": 66, "conflict": 75, "no-space": 75}
 """Exit codes for an ``open`` that was refused, 69 for any other reason."""
+
+
+def patience(document: Document, options: "Options") -> float:
+    """Seconds that the laptop has for *document*: two that are compared are answered together."""
+    return options.patience * (2 if document.source.diff else 1)
 
 
 def time_to_answer(patience: float, sent: int) -> float:
@@ -82,7 +88,7 @@ class Register:
         self.documents: "List[Document]" = []
         self._tokens: "Dict[str, Document]" = {}
         self._requests: "Dict[str, Tuple[Options, bool]]" = {}  # by token, until the editor has it
-        self._workers: "Set[Worker]" = set()
+        self._workers: "Set[object]" = set()
         self.pool = Pool(loop)
         self.savings: "List[Saving]" = []  # under way
         self.held = 0  # bytes of theirs that wait for a thread
@@ -105,7 +111,7 @@ class Register:
 
     def same(self, source: "Source") -> "Optional[Document]":
         """The document that *source* is open as already: the same file, or the same place for one."""
-        if source.stdin:
+        if source.stdin or source.part == NOTHING:
             return None
         real, found = source.resolved, source.found
         for document in self.documents:
@@ -162,7 +168,7 @@ class Register:
         if document.state in (SENT, OPEN):
             document.state = CLOSED
         owed, document.owed = document.owed, ""
-        if owed and not document.source.read_only:
+        if owed and not (document.source.read_only or document.source.folder):
             from rbridge.client import undelivered
 
             # before anybody hears of the end: whoever asks 'status -q' then is told
@@ -252,6 +258,8 @@ class Register:
         self.documents.append(document)
         self._tokens[document.source.token] = document
         self._requests[document.source.token] = (options, new)
+        if document.source.folder:
+            document.message = "folder"  # in ``rbridge status``
         document.real = document.source.resolved
         if not document.source.stdin and not document.real:
             self.work(document, lambda: os.path.realpath(document.source.real), resolved)
@@ -262,8 +270,14 @@ class Register:
     def expect(self, document: Document, sent: int) -> None:
         """An answer is due, to *sent* bytes."""
         options, _ = self._requests[document.source.token]
-        seconds = time_to_answer(options.patience, sent)
+        seconds = time_to_answer(patience(document, options), sent)
         document.timer = self.loop.at(seconds, lambda: self.overdue(document))
+
+    def renew(self, document: Document) -> None:
+        """The laptop is at work on its answer: that takes as long as the line takes for what it asks for."""
+        if document.timer is not None:
+            document.timer.cancel()
+            self.expect(document, IN_FLIGHT)
 
     def with_editor(self, document: Document, line: str) -> None:
         """The editor has it: tell who opened it, and note what the edit starts from."""
@@ -283,7 +297,7 @@ class Register:
 
     def take_base(self, document: Document) -> None:
         """Note what the edit starts from; a large file is hashed for it."""
-        if document.state != OPEN or document.source.stdin:
+        if document.state != OPEN or document.source.stdin or document.source.folder:
             return
         if document.target is not None:  # a save was faster
             self.based(document)
@@ -313,6 +327,12 @@ class Register:
         worker = self.worker(document)
         self._workers.add(worker)
         worker.do(job, then)
+
+    def hold(self) -> "Callable[[], None]":
+        """Something is being written that no document stands for; what is returned says that it is done."""
+        mark = object()
+        self._workers.add(mark)
+        return lambda: self._workers.discard(mark)
 
     def _idle(self, document: Document, worker: Worker) -> None:
         self._workers.discard(worker)

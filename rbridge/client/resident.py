@@ -9,7 +9,7 @@ from rbridge.client.delivery import OPEN, SENT, Document
 from rbridge.client.farewell import Farewell
 from rbridge.client.plain import Plain
 from rbridge.client.pool import STUCK
-from rbridge.client.register import Caller, Register, forget, is_unsaved, state
+from rbridge.client.register import Caller, Register, forget, is_unsaved, patience, state
 from rbridge.client.saving import Saving, no_answer
 from rbridge.client.session import Session
 from rbridge.errors import NotListening, clean
@@ -62,7 +62,10 @@ class Resident(Register):
             self.add(document, delivery.options, False, caller)
             if document.peer.link:
                 mine.append(document)
-                sent = sum(other.size for other in delivery.documents if other.peer is document.peer)
+                together = document.source.diff  # they are answered when both are there
+                sent = sum(
+                    other.size for other in delivery.documents if together or other.peer is document.peer
+                )
                 self.expect(document, sent)
             else:
                 self.plain.append(Plain(self, document.peer, [document]))
@@ -121,7 +124,7 @@ class Resident(Register):
                 source.size = source.found.st_size
             self.add(document, options, fresh, caller)
             fresh = False
-            self.expect(document, source.size)
+            self.expect(document, sum(one.size for one in sources) if source.diff else source.size)
             session.open(document)
 
     def _show(self, document: Document, source: "Source", options: "Options", caller: Caller) -> None:
@@ -134,11 +137,22 @@ class Resident(Register):
             document.waiting.append(caller)
         if document.state != OPEN:
             return  # both are told when it is
+        if session.ready and source.diff:
+            document.source.diff = source.diff
+            session.texts.resume(document, source.selection, True, source.diff)
+            self.loop.at(patience(document, options), lambda: self._not_compared(document, source))
+            return
         if session.ready and not options.keep_focus:
             # told now: the answer to this may be long in coming, and changes nothing
             session.texts.resume(document, source.selection, True)
         line = "{}: open in {} on {}".format(source.shown, document.editor or "an editor", self.label)
         self.with_editor(document, line)
+
+    def _not_compared(self, document: Document, source: "Source") -> None:
+        """Who wanted *document*, which was open already, beside another one has waited long enough."""
+        if document.state == OPEN and document.source.diff == source.diff:
+            document.source.diff = ""
+            self.opened(document, "{} did not say whether it shows the diff".format(self.label))
 
     def left(self, caller: Caller) -> None:
         """*caller* hung up: nothing is told to it any more. What it read from standard input is closed."""
@@ -251,7 +265,8 @@ class Resident(Register):
         if not self.session.ready:
             what = "{}: not opened: {} is not connected now, and was waited for {:g} s"
         error = NotListening(
-            what.format(document.source.shown, self.label, options.patience), "the file is unchanged"
+            what.format(document.source.shown, self.label, patience(document, options)),
+            "the file is unchanged",
         )
         self.failed(document, error)
         self.session.close(document)
@@ -289,15 +304,16 @@ class Resident(Register):
         """It is known what the edit of it starts from."""
         if self.session is None:
             return
-        if self.session.news is None:
-            from rbridge.client.news import News
+        from rbridge.client.news import gather
 
-            self.session.news = News(self.session)
-        self.session.news.begin(document)
+        gather(self.session).begin(document)
 
     def remove(self, document: Document) -> None:
         """It is not open any more."""
         super().remove(document)
+        if document.folder is not None:
+            document.folder.close()
+            document.folder = None
         if self.session is not None and self.session.news is not None:
             self.session.news.end(document)
 
@@ -307,6 +323,9 @@ class Resident(Register):
             self.label
         )
         self.log(line)
+        for document in list(self.documents):
+            if document.folder is not None:
+                document.folder.void()
         for caller in self.callers():
             if caller.waits and caller not in self._told:
                 self._told.append(caller)

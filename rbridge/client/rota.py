@@ -47,11 +47,12 @@ class Rota:
     def __len__(self) -> int:
         return len(self._turns)
 
-    def add(self, key: "Key", now: float, steady: bool = False) -> None:
-        """*key* was just opened: it has the user's attention. *steady*: it is looked at no less later."""
+    def add(self, key: "Key", now: float, steady: bool = False, turned: bool = True) -> None:
+        """*key* was just opened: the user *turned* to it. *steady*: it is looked at no less later."""
         self._turns[key] = Turn(now + FOCUSED, steady)
         self._put(key, now + FOCUSED)
-        self.focused = key
+        if turned:
+            self.focused = key
 
     def remove(self, key: "Key") -> None:
         """*key* was closed."""

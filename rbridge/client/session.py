@@ -13,7 +13,7 @@ from rbridge.client.introduction import Introduction
 from rbridge.client.joins import Joins, words
 from rbridge.client.saving import CUT_OFF, Saving
 from rbridge.client.texts import Texts
-from rbridge.errors import Denied, ProtocolError, clean
+from rbridge.errors import Denied, ProtocolError, RemoteProtocolError, clean
 from rbridge.wire import codec
 from rbridge.wire.records import Record
 
@@ -30,7 +30,8 @@ if MYPY:
     from rbridge.client.saver import Outcome
     from rbridge.client.search import Search
 
-DOCUMENT_RECORDS = ("opened", "refused", "save", "fetch", "focus", "state", "mine", "close")
+FILE = ("opened", "refused", "save", "fetch", "focus", "state", "mine", "close")
+FOLDER = ("opened", "refused", "ask", "cancel", "close")
 FAREWELL = 5.0  # seconds that the end waits for a lost daemon, to tell it what was closed
 
 
@@ -88,7 +89,7 @@ class Session(Owner):
             self.resident.tell_all("{} ends{}".format(self.label, ": " + why if why else ""))
         elif command == "dial":
             self.joins.dialled(record.headers.get("dial", ""), self.not_dialled)
-        elif command in DOCUMENT_RECORDS:
+        elif command in FILE or command in FOLDER:
             token = record.headers.get("token", "")
             document = self.resident.by_token(token)
             if document is not None and document.state in (SENT, OPEN):
@@ -102,13 +103,18 @@ class Session(Owner):
     def about(self, channel: Channel, document: "Document", record: Record) -> None:
         """A record about an open *document*."""
         command, headers = record.command, record.headers
+        if command not in (FOLDER if document.source.folder else FILE):
+            raise RemoteProtocolError("{} is not said of {}".format(command, document.source.path))
         if command == "opened":
             self.opened(document, headers)
         elif command == "refused":
             self.closed.add(document.source.token)
-            self.resident.refused(
-                document, headers.get("reason", ""), codec.unquote(headers.get("message", ""))
-            )
+            message = codec.unquote(headers.get("message", ""))
+            self.resident.refused(document, headers.get("reason", ""), message)
+        elif command in ("ask", "cancel"):
+            from rbridge.client import folder
+
+            folder.about(self, channel, document, record)
         elif command == "save":
             self.save(channel, document, record)
         elif command == "mine":
@@ -120,9 +126,8 @@ class Session(Owner):
         elif command == "focus":
             self.resident.focused(document)
         elif command == "state":
-            self.resident.stands(
-                document, headers.get("state", ""), codec.unquote(headers.get("message", ""))
-            )
+            message = codec.unquote(headers.get("message", ""))
+            self.resident.stands(document, headers.get("state", ""), message)
             self.resident.older(document, headers.get("undelivered", ""))
         else:
             self.closed_there(document, headers)
@@ -188,7 +193,7 @@ class Session(Owner):
             self.doubtful.remove(document)
         if document.failure == CUT_OFF:
             document.failure = ""  # whatever was cut off is settled: the daemon says it again
-        self.resident.opened(document, clean(codec.unquote(headers.get("note", ""))))
+        self.resident.opened(document, self.texts.note(document, headers))
         self.resident.older(document, headers.get("undelivered", ""))
         self.joins.over(document)
 

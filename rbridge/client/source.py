@@ -1,14 +1,14 @@
 """The files to be opened: checked before anything is said to anyone.
 
-A :class:`Source` is one PATH that can be sent. Whatever cannot is refused here with its own words: a
-directory, a pipe, a device, a file that we may not read or write, a place that does not exist, too much text.
+A :class:`Source` is one PATH that can be sent. Whatever cannot is refused here with its own words: a pipe,
+a device, a file that we may not read or write, a place that does not exist, too much text.
 """
 
 import os
 import stat
 from binascii import hexlify
 
-from rbridge.errors import Denied, NoInput, RbridgeError
+from rbridge.errors import Denied, NoInput
 from rbridge.wire.limits import BODY
 
 MYPY = False
@@ -23,6 +23,9 @@ LARGE = 256 * 1024 * 1024
 LARGE_BINARY = 16 * 1024 * 1024
 """The same for binary data, which no editor shows in a useful way."""
 
+NOTHING = "empty"
+"""The part of the null device that stands for a file that is not there, in a comparison."""
+
 BINARY_PROBE = 8 * 1024
 """Bytes looked at for a NUL, as git does."""
 
@@ -32,16 +35,19 @@ class Source:
 
     *path* is what the user typed, without ``:LINE``; *real* is absolute. *fd* is open for reading, -1 for a
     file that does not exist yet. *start* and *size* are bytes; *part* says which lines, "" means the whole.
-    *follow*: it grows, and what comes is sent as well. *token* is what the other side calls it: random, so
-    that it says nothing about the path. *unprotect*: it may be write-protected, and the user wants it written
-    all the same. *device* is the file system, st_dev, -1 where that is not known. Of what was handed over a
-    thread has seen where the path leads, *resolved*, and the file, *found*.
+    *follow*: it grows, and what comes is sent as well. *folder*: it is a directory. *token* is what the other
+    side calls it: random, so that it says nothing about the path. *unprotect*: it may be write-protected, and
+    the user wants it written all the same. *device* is the file system, st_dev, -1 where that is not known.
+    *diff*: ``left`` or ``right``, and a name, where it is to be compared with another one of that name.
+    Of what was handed over a thread has seen where the path leads, *resolved*, and the file, *found*.
     """
 
     __slots__ = (
         "column",
         "device",
+        "diff",
         "fd",
+        "folder",
         "follow",
         "found",
         "line",
@@ -76,8 +82,10 @@ class Source:
         self.part = ""
         self.read_only = False
         self.follow = False
+        self.folder = False
         self.unprotect = False
         self.stdin = False
+        self.diff = ""
         self.resolved = ""
         self.found: "Optional[os.stat_result]" = None
         self.device = -1
@@ -123,7 +131,9 @@ def check(request: "Request", options: "Options") -> Source:
 
         raise trouble("open", path, error) from None
     if not stat.S_ISREG(found.st_mode):
-        raise _wrong_kind(path, found)
+        from rbridge.client import directory
+
+        return directory.check(source, options, found)
     try:
         # O_NONBLOCK: what was a file a moment ago may be a pipe by now
         source.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -162,7 +172,7 @@ def _existing(source: Source, options: "Options") -> None:
     path = source.path
     found = os.fstat(source.fd)
     if not stat.S_ISREG(found.st_mode):
-        raise _wrong_kind(path, found)
+        raise NoInput("cannot open {}: it is no file any more".format(path))
     if not (options.force or source.read_only or accessible(path, os.W_OK)):
         raise Denied(
             "cannot open {}: no permission to write it".format(path), "--read-only to read it, --force to try"
@@ -191,12 +201,6 @@ def _existing(source: Source, options: "Options") -> None:
             from rbridge.client.refusal import too_large
 
             raise too_large(path, source.size, binary)
-
-
-def _wrong_kind(path: str, found: os.stat_result) -> RbridgeError:
-    from rbridge.client.refusal import wrong_kind
-
-    return wrong_kind(path, found.st_mode)
 
 
 def accessible(path: str, mode: int) -> bool:

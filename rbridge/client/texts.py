@@ -28,7 +28,24 @@ class Texts:
         """Say ``open`` with the text: a small one when there is room for it, a large one on its own."""
         if document in self.session.unsaid:
             self.session.unsaid.remove(document)
-        self.opens.add(document)
+        if document.source.folder:
+            self.folder(document)
+        else:
+            self.opens.add(document)
+
+    def folder(self, document: "Document") -> None:
+        """Say ``folder``."""
+        from rbridge.client import directory
+
+        main = self.session.main
+        assert main is not None
+        if document.state != SENT:
+            return
+        options, new = self.session.resident.request(document)
+        said = directory.headers(document.source, options)
+        if new:
+            said["new"] = "yes"
+        main.say(Record("folder", said))
 
     def not_sent(self, document: "Document", error: BaseException, main: "Channel") -> None:
         """A large file could not be sent over a connection of its own, beside *main*."""
@@ -43,8 +60,24 @@ class Texts:
                 document, error if isinstance(error, RbridgeError) else NotListening(what)
             )
 
-    def resume(self, document: "Document", selection: str = "", show: bool = False) -> None:
-        """Say what *document*'s file holds now. *show*: have the user see it again, at *selection*."""
+    def note(self, document: "Document", headers: "Dict[str, str]") -> str:
+        """What the laptop says to the user with ``opened``, or has not said: an older one shows no diff."""
+        note = clean(codec.unquote(headers.get("note", "")))
+        side, document.source.diff = document.source.diff, ""
+        if note or headers.get("diff") == "yes" or not side.startswith("left"):
+            return note
+        line = "{} shows no diff: its rbridge is an older one; both files are open"
+        return line.format(self.session.label)
+
+    def resume(self, document: "Document", selection: str = "", show: bool = False, diff: str = "") -> None:
+        """Say what *document*'s file holds now. *show*: have the user see it again, at *selection*, or
+        compared as *diff* says.
+        """
+        if document.source.folder:
+            from rbridge.client.directory import again
+
+            self.session.say(Record("resume", again(document.source, show, bool(document.waiting))))
+            return
 
         def said(found: "Any", error: "Optional[BaseException]") -> None:
             if error is not None:
@@ -59,8 +92,9 @@ class Texts:
                 headers["save"] = str(document.serial)
             if show:
                 headers["re-activate"] = "yes"
-                if selection:
-                    headers["selection"] = selection
+                for name, value in (("selection", selection), ("diff", diff)):
+                    if value:
+                        headers[name] = value
             if document.state in (SENT, OPEN):
                 if not show:  # else the daemon may have other things to do than to look at it
                     self.found(document, found)

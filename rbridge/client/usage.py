@@ -6,7 +6,7 @@ usage: {name} [options] [+LINE[:COL]] PATH...
 
 Opens files of this host in the editor on your laptop. Saves come back; what is
 read from '-' is written to stdout when the editor has closed it. PATH may end
-in :LINE or :LINE:COL.
+in :LINE or :LINE:COL. A directory is shown as a folder: 'rbridge open .'
 
 what happens:
   -w, --wait            return when the editor has closed the files: 0 only if

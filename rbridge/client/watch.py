@@ -8,6 +8,7 @@ those on a file system that does not answer.
 
 from rbridge.client.pool import Pool
 from rbridge.client.rota import Rota
+from rbridge.client.shown import Shown
 from rbridge.client.standing import device
 
 MYPY = False
@@ -20,7 +21,9 @@ if MYPY:
     from rbridge.client.pool import Job
     from rbridge.client.watched import Change, Watched
 
-    News = Union[Change, Growth]
+    News = Union[Change, Growth, Shown]
+    Key = Union[Document, Shown]
+    File = Union[Watched, Followed, Shown]
 
 SLOW = 1.0
 """Seconds that the others wait for a look."""
@@ -33,15 +36,15 @@ class Watch:
     """
 
     def __init__(
-        self, loop: "Loop", tell: "Callable[[Document, News], None]", pool: "Optional[Pool]" = None
+        self, loop: "Loop", tell: "Callable[[Key, News], None]", pool: "Optional[Pool]" = None
     ) -> None:
         self._loop = loop
         self._pool = Pool(loop) if pool is None else pool
         self._tell = tell
         self._rota = Rota()
-        self._files: "Dict[Document, Union[Watched, Followed]]" = {}
+        self._files: "Dict[Key, File]" = {}
         self._timer: "Optional[Timer]" = None
-        self._looking: "Dict[Document, Job]" = {}
+        self._looking: "Dict[Key, Job]" = {}
         self._paused = False
 
     def add(self, document: "Document", file: "Union[Watched, Followed]") -> None:
@@ -50,7 +53,13 @@ class Watch:
         self._rota.add(document, self._loop.clock(), file.steady)
         self._plan()
 
-    def remove(self, document: "Document") -> None:
+    def show(self, shown: "Shown") -> None:
+        """Look at what the user sees of a folder; the file that he turned to stays the first."""
+        self._files[shown] = shown
+        self._rota.add(shown, self._loop.clock(), turned=False)
+        self._plan()
+
+    def remove(self, document: "Key") -> None:
         """Watch it no longer; what a look under way finds is dropped."""
         self._files.pop(document, None)
         self._rota.remove(document)
@@ -72,7 +81,7 @@ class Watch:
         self._paused = paused
         self._plan()
 
-    def file(self, document: "Document") -> "Optional[Union[Watched, Followed]]":
+    def file(self, document: "Document") -> "Optional[File]":
         """What is known of *document*'s file."""
         return self._files.get(document)
 
@@ -103,7 +112,7 @@ class Watch:
             return
         document = turn[1]
         file = self._files[document]
-        busy = document in self._looking or self._pool.stuck(device(document))
+        busy = document in self._looking or self._pool.stuck(_device(document))
         if busy or file.quiet():
             self._rota.looked(document, now)
             self._plan()
@@ -112,10 +121,10 @@ class Watch:
         def looked(news: "Any", _error: "Optional[BaseException]") -> None:
             self._looked(document, file, news)
 
-        self._looking[document] = self._pool.do(device(document), lambda: file.look(now), looked)
+        self._looking[document] = self._pool.do(_device(document), lambda: file.look(now), looked)
         self._plan()
 
-    def _looked(self, document: "Document", file: "Union[Watched, Followed]", news: "Optional[News]") -> None:
+    def _looked(self, document: "Key", file: "File", news: "Optional[News]") -> None:
         now = self._loop.clock()
         del self._looking[document]
         self._rota.looked(document, now)
@@ -125,3 +134,8 @@ class Watch:
             if news is not None:
                 self._tell(document, news)
         self._plan()
+
+
+def _device(key: "Key") -> int:
+    """The file system of *key*, -1 if that is not known."""
+    return key.device if isinstance(key, Shown) else device(key)

@@ -33,6 +33,24 @@ DEAD_IDLE = 40.0
 DEAD_BUSY = 12.0
 """The same while the answer to a save is awaited, or in the middle of a record."""
 
+ASKED = 64
+"""Requests of one folder that may be without their last answer; an editor shows no more at a time."""
+
+ASK = 4 * 1024 * 1024
+"""Bytes of the body of an ``ask``, which is held in memory; what is larger is opened and saved."""
+
+PIECE = 1024 * 1024
+"""Bytes that one ``read`` returns."""
+
+PAGE = 1000
+"""Entries in one answer to ``list``."""
+
+FOUND = 10000
+"""Paths or matches that one request returns."""
+
+SHOWN = 500
+"""Paths that one folder watches."""
+
 
 class Limits:
     """The limits of one connection; each defaults to the constant of the same name in this module."""

@@ -40,6 +40,8 @@ TABLES: "Dict[str, Table]" = {
             "open": PRESENTING,
             "changed": PRESENTING,
             "append": PRESENTING,
+            "answer": PRESENTING,
+            "folder": TELLING,
             "resume": TELLING,
             "saved": TELLING,
             "refused": TELLING,
@@ -63,6 +65,8 @@ TABLES: "Dict[str, Table]" = {
         LINKED: {
             "save": DELIVERING,
             "mine": DELIVERING,
+            "ask": DELIVERING,
+            "cancel": TELLING,
             "linked": TELLING,
             "opened": TELLING,
             "refused": TELLING,

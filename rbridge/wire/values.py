@@ -4,11 +4,11 @@ All raise :class:`RemoteProtocolError` for what is absent (None) or not spelled 
 """
 
 from rbridge.errors import RemoteProtocolError
-from rbridge.wire.codec import is_hex, shown
+from rbridge.wire.codec import is_hex, shown, unquote
 
 MYPY = False
 if MYPY:
-    from typing import Optional, Sequence
+    from typing import List, Optional, Sequence, Tuple
 
 SERIAL = 2**63 - 1
 """The highest number of a save; nobody gets there."""
@@ -37,6 +37,26 @@ def dial(value: "Optional[str]") -> int:
     return _number("dial", value, SERIAL)
 
 
+def request(value: "Optional[str]") -> int:
+    """The number of an ``ask``, from 1."""
+    number = _number("request", value, SERIAL)
+    if not number:
+        raise RemoteProtocolError("the requests of a folder count from 1")
+    return number
+
+
+def inside(value: "Optional[str]") -> "List[str]":
+    """A path below a folder's root as its names; none for the root itself, which is "" or absent.
+
+    What could mean another place is refused: empty names, ``.``, ``..``, and a slash that is encoded.
+    """
+    names = [unquote(part) for part in value.split("/")] if value else []
+    for name in names:
+        if name in ("", ".", "..") or "/" in name:
+            raise RemoteProtocolError("{} is no path inside of a folder".format(_said(value)))
+    return names
+
+
 def digest(value: "Optional[str]") -> str:
     """A sha256: 64 lower-case hexadecimal digits."""
     if value is None or not is_hex(value, 64):
@@ -56,6 +76,12 @@ def token(value: "Optional[str]") -> str:
     if value is None or not 0 < len(value) <= TOKEN or not _TOKEN.issuperset(value):
         raise RemoteProtocolError("{} is no token".format(_said(value)))
     return value
+
+
+def diff(value: "Optional[str]") -> "Tuple[str, str]":
+    """``left`` or ``right``, and behind a blank the name that both sides of a diff have in common."""
+    side, _, name = (value or "").partition(" ")
+    return one_of(side, ("left", "right")), token(name)
 
 
 def one_of(value: "Optional[str]", words: "Sequence[str]") -> str:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from rbridge.client import settings, source
+from rbridge.client import crew, files, find, grep, settings, source
 from rbridge.client.options import parse
 from tests.client.editors import PLAIN, Editor, Said, Talk
 from tests.client.laptop import Here, Laptop
 from tests.client.residents import Background
 from tests.harness.environment import Home, Ran
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """No test leaves to the next ones what it does about a signal."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 @pytest.fixture
@@ -163,3 +175,32 @@ def host(here, laptop) -> Iterator[Here]:
     made = Here(here.state, laptop())
     yield made
     made.close()
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Reading stops, in its thread, until ``gate.set()``."""
+    made = threading.Event()
+    real = files.Files.read
+
+    def read(self, said, text):
+        assert made.wait(20)
+        return real(self, said, text)
+
+    monkeypatch.setattr(files.Files, "read", read)
+    monkeypatch.setattr(crew, "STUCK", 60.0)  # as many as that are at a time, and no more
+    yield made
+    made.set()
+
+
+@pytest.fixture
+def endless(monkeypatch):
+    """Finds and searches that go on until they are ended."""
+
+    def seek(_root, *rest):
+        rest[-1]("M", json.dumps({"paths": ["so far"], "matches": [{"path": "so far"}]}).encode())
+        while True:
+            pass
+
+    monkeypatch.setattr(find, "find", seek)
+    monkeypatch.setattr(grep, "search", seek)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -186,3 +188,49 @@ def test_a_hang_up_while_it_is_paused_wakes_nobody(stage):
     stage.channel.go_on()
     stage.loop.turn(0.0)
     assert stage.owner.told == ["eof"]
+
+
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Both ends of a TCP connection on loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ours = socket.create_connection(listening.getsockname())
+        other, _ = listening.accept()
+    ours.setblocking(False)
+    other.settimeout(10)
+    return ours, other
+
+
+def test_what_is_said_last_arrives_though_something_was_left_unread(stage: Stage) -> None:
+    ours, other = connected()
+    stage.channel.peer.sock.close()
+    stage.channel.peer.sock = ours
+    other.sendall(b"x" * 100)
+    stage.channel.say(Record("close", {"token": "t"}))
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(_to_the_end, other)
+        stage.channel.finish(10)
+        assert b"close" in read.result()
+    assert stage.channel.closed
+
+
+def _to_the_end(sock: socket.socket) -> bytes:
+    """All that comes; it is closed then."""
+    with sock:
+        said = b""
+        while data := sock.recv(4096):
+            said += data
+    return said
+
+
+def test_the_other_side_is_not_waited_for_for_ever(stage: Stage) -> None:
+    stage.channel._loop = Loop(time.monotonic)
+    begun = time.monotonic()
+    stage.channel.finish(0.05)
+    assert stage.channel.closed
+    assert time.monotonic() - begun < 5
+
+
+def test_finishing_a_connection_that_broke_does_nothing_more(stage: Stage) -> None:
+    stage.other.close()
+    stage.channel.finish(5)
+    assert stage.channel.closed

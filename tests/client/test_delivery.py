@@ -182,8 +182,8 @@ def test_all_that_can_be_opened_are_and_the_first_failure_counts(home, editor, r
     served = editor(lambda talk: talk.close(talk.opened().token))
     ran = rbridge_open("-w", *served.where, "a", "d", "none/x", "b")
     served.result(2)
-    assert ran.code == 66
-    assert "cannot open d: it is a directory" in ran.err
+    assert ran.code == 73
+    assert f"not opened: {home.path}/d is a directory" in ran.err
     assert "cannot create none/x" in ran.err
     assert ran.err.count("sent to") == 2
 

@@ -93,3 +93,39 @@ def test_a_system_that_forbids_what_ctypes_does_is_one_without_it(
     monkeypatch.setattr(ctypes, "CDLL", forbidden)
     monkeypatch.setattr(exchange, "_call", [])
     assert not exchange.exchange(*map(str, names))
+
+
+def test_a_name_is_kept_free_for_who_has_it(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(FileExistsError):
+            exchange.keep(fd, "a", fd, "b")
+        assert (tmp_path / "b").read_text() == "b"
+        assert exchange.keep(fd, "a", fd, os.fsdecode(b"c\xff"))
+        assert (tmp_path / os.fsdecode(b"c\xff")).read_text() == "a"
+        with pytest.raises(FileNotFoundError):
+            exchange.keep(fd, "a", fd, "d")
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("code", "raises"), [(errno.ENOSYS, False), (errno.EINVAL, False), (errno.EACCES, True)]
+)
+def test_where_the_kernel_cannot_keep_a_name_free_nothing_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, raises: bool
+) -> None:
+    import ctypes
+
+    monkeypatch.setattr(exchange, "_call", [lambda *_args: -1])
+    monkeypatch.setattr(ctypes, "get_errno", lambda: code)
+    if raises:
+        with pytest.raises(OSError, match="denied"):
+            exchange.keep(3, "a", 3, "b")
+    else:
+        assert not exchange.keep(3, "a", 3, "b")
+        assert not exchange.keep(3, "a", 4, "a")
+    monkeypatch.setattr(exchange, "_call", [None])
+    assert not exchange.keep(3, "a", 3, "b")

@@ -11,6 +11,7 @@ import pytest
 import rbridge
 from rbridge.client.handed import differs, see, source
 from rbridge.client.intercom import Message
+from rbridge.client.source import NOTHING
 from rbridge.errors import RemoteProtocolError
 
 
@@ -50,6 +51,14 @@ def test_another_file_with_the_same_text_is_another(here, message):
 
 def test_what_is_no_regular_file_is_refused(here, message):
     assert "no regular file" in differs(message(here.path, here.path))
+
+
+def test_a_folder_is_a_directory_that_is_seen_here_too(here, message):
+    (here.path / "d").mkdir()
+    assert differs(message(here.path / "d", here.path / "d", folder="yes")) == ""
+    assert "another file" in differs(message(here.path / "d", here.path, folder="yes"))
+    assert "no regular file" in differs(message(here.file("a"), here.path / "a", folder="yes"))
+    assert source(message(here.path / "d", here.path / "d", folder="yes")).folder
 
 
 def test_a_relative_path_is_refused(here, message):
@@ -122,3 +131,15 @@ def test_a_name_that_the_locale_cannot_spell_is_a_file_all_the_same(here):
     env["PYTHONPATH"] = os.path.dirname(os.path.dirname(rbridge.__file__))
     ran = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60)
     assert (ran.stdout, ran.stderr) == ("'' True\n", "")
+
+
+def test_the_null_device_stands_for_a_file_that_is_not_there_in_a_diff_only(here, message):
+    assert differs(message(os.devnull, os.devnull, part=NOTHING)) == ""
+    assert "no regular file" in differs(message(os.devnull, os.devnull))
+    assert "no regular file" in differs(message("/dev/zero", "/dev/zero", part=NOTHING))
+
+
+def test_the_side_of_a_diff_is_handed_over(here, message):
+    handed = source(message(here.file("a", "x"), here.path / "a", diff="left 12ab"))
+    assert handed.diff == "left 12ab"
+    handed.close()

@@ -28,7 +28,7 @@ def test_what_went_well_is_one_line_on_stderr_and_nothing_on_stdout(home, editor
 
 def test_nothing_is_looked_for_when_no_file_can_be_opened(home, editor, rbridge_open):
     served = editor(lambda talk: None, home.root / "s", LINK)
-    ran = rbridge_open(*served.where, "none/a", ".")
+    ran = rbridge_open(*served.where, "none/a", "none/b")
     assert ran.code == 73
     assert served.connections == 0
 

@@ -112,6 +112,48 @@ def test_of_two_that_start_together_one_has_the_name(here):
         assert os.listdir(here.runtime) == []
 
 
+def test_another_one_that_enters_just_now_is_waited_for(here, background, monkeypatch):
+    """Its command is over then, and the user may ask at once what is open."""
+    os.makedirs(here.runtime, mode=0o700, exist_ok=True)
+    directory = os.open(here.runtime, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            fcntl.flock(directory, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(reception, "sleep", sleep)
+    assert os.path.exists(background().path)
+    assert len(slept) == 3
+    os.close(directory)
+
+
+def test_at_a_socket_that_can_be_seen_somebody_listens(here, background, monkeypatch):
+    """A command that is refused there would remove it, and its process could not be found."""
+    real, seen = os.rename, []
+
+    def rename(there, name):
+        connected(there).close()
+        assert stat.S_IMODE(os.lstat(there).st_mode) == 0o600
+        seen.append(name)
+        real(there, name)
+
+    monkeypatch.setattr(os, "rename", rename)
+    assert seen == [background().path]
+    assert os.listdir(here.runtime) == [os.path.basename(seen[0])]
+
+
+def test_a_socket_that_cannot_be_named_leaves_nothing(here, background, monkeypatch):
+    def refuse(_there, _name):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "rename", refuse)
+    assert background().path == ""
+    assert os.listdir(here.runtime) == []
+
+
 def test_without_a_safe_directory_there_is_no_socket_and_no_error(here):
     here.runtime.chmod(0o777)
     loop = Loop()

@@ -19,7 +19,6 @@ def make_socket(path: str) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (os.mkdir, "cannot open x: it is a directory"),
         (os.mkfifo, "cannot open x: it is a pipe"),
         (make_socket, "cannot open x: it is a socket"),
         (lambda path: os.symlink("/dev/null", path), "cannot open x: it is a device"),

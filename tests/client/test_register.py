@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from rbridge.client.register import time_to_answer
+from rbridge.client.register import patience, time_to_answer
 from tests.client.laptop import Asker
 
 
@@ -30,6 +30,17 @@ def test_who_opened_is_told_when_the_editor_has_it(host, unanswered):
     host.main.say("opened", token=token, editor="vim", note="an%20older text")
     host.until(lambda: unanswered.open)
     assert unanswered.lines == ["a: an older text", "a: open in vim on mylaptop"]
+
+
+def test_one_that_is_compared_has_twice_the_time(host, unanswered):
+    (document,) = host.resident.documents
+    options, _ = host.resident.request(document)
+    assert patience(document, options) == 10.0
+    document.source.diff = "left ab"
+    assert patience(document, options) == 20.0
+    host.resident.expect(document, 0)
+    host.skip(30)
+    assert "did not answer within 20 s" in str(unanswered.errors[-1])
 
 
 def test_an_answer_that_does_not_come_in_time(host, unanswered):

@@ -42,6 +42,19 @@ def test_others_back_off_to_half_a_minute() -> None:
     assert pauses[5:] == pytest.approx([SLOWEST] * len(pauses[5:]), abs=0.2)
 
 
+def test_what_is_only_shown_does_not_take_the_place_of_the_focused_file() -> None:
+    rota = Rota()
+    rota.add("file", 0.0)
+    rota.add("shown", 0.0, turned=False)
+    assert rota.focused == "file"
+    now, times = 0.0, []
+    while now < 60:
+        now, key = look(rota, now)
+        if key == "file":
+            times.append(now)
+    assert len(times) >= 28
+
+
 def test_a_followed_log_does_not_fall_back() -> None:
     rota = Rota()
     rota.add("log", 0.0, steady=True)

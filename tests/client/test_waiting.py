@@ -132,7 +132,7 @@ def talk(monkeypatch):
         return relay, shown, other
 
     yield start
-    for one, other, signals in made:
+    for one, other, signals in reversed(made):
         one.close()
         other.close()
         signals.close()

@@ -8,6 +8,7 @@ import pytest
 
 from rbridge.client import pool
 from rbridge.client.loop import Loop
+from rbridge.client.shown import Shown
 from rbridge.client.watch import Watch
 from tests.harness.wait import until
 
@@ -43,6 +44,12 @@ class File:
         self.looks += 1
         news, self.news = self.news, None
         return news
+
+
+class Row(File, Shown):
+    """What is seen of a folder, the same way."""
+
+    device = 7  # type: ignore[assignment]
 
 
 class Stage:
@@ -180,3 +187,30 @@ def test_where_no_thread_is_to_be_had_the_look_is_left_for_later(
     stage.looks(first, 1)
     stage.turn(2.1)
     stage.looks(file, 1)
+
+
+def test_what_is_shown_is_looked_at_and_told_of_as_itself(stage: Stage) -> None:
+    shown = Row()
+    shown.news = shown
+    stage.watch.show(shown)
+    assert stage.watch._rota.focused is None
+    stage.turn(2.1)
+    stage.looks(shown, 1)
+    assert stage.told == [(shown, shown)]
+    stage.watch.remove(shown)
+    stage.turn(60.0)
+    assert shown.looks == 1
+
+
+def test_what_is_shown_of_a_file_system_that_does_not_answer_waits_for_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = {7}
+    monkeypatch.setattr(pool.Pool, "stuck", lambda _pool, device: device in stuck)
+    shown = Row()
+    stage.watch.show(shown)
+    stage.turn(2.1)
+    assert not stage.watch._looking
+    stuck.clear()
+    stage.turn(60.0)
+    stage.looks(shown, 1)

@@ -249,4 +249,103 @@ REFUSED = Conversation(
     ],
 )
 
-LINKS = [MAIN, RESUMED, JOINED, PROVED, REFUSED]
+ENTRIES = (
+    b'{"entries":[{"name":"100%25","type":"directory"},{"name":"a.py","type":"file","size":4}],"next":"a.py"}'
+)
+MATCH = (
+    b'{"matches":[{"path":"a.py","line":1,"column":1,"length":3,"text":"new"}],"truncated":false,"by":"rg"}'
+)
+ENTRIES_PACKED = bytes.fromhex(
+    "789cab564acd2b29ca4c2d56b28aae56ca4bcc4d55b25232343050353255d2512aa92c00f153328b52934bf28b2a956a"
+    "75e08a12f50a2a114ad232735281bce2cc2a20cfa4365647292fb5a204a6ac160091d92033"
+)
+
+FOLDER = Conversation(
+    "a folder: listed, searched, changed, and a document opened from it",
+    [
+        greeting(),
+        link(),
+        host(
+            "folder",
+            token="f1",
+            display_name="gpu1:proj",
+            real_path="/home/ada/proj",
+            re_activate="yes",
+            new="yes",
+            wait="yes",
+        ),
+        editor("linked", standing="new"),
+        editor("opened", token="f1", editor="vim"),
+        editor("ask", token="f1", request="1", do="list", path="", limit="2"),
+        host("answer", ENTRIES_PACKED, token="f1", request="1", encoding="zlib", size=str(len(ENTRIES))),
+        editor("ask", b'{"paths":["","a.py"]}', token="f1", request="2", do="watch"),
+        host("answer", b'{"changed":[]}', token="f1", request="2", more="yes"),
+        editor("ask", token="f1", request="3", do="find", query="a p", limit="50"),
+        editor("ask", token="f1", request="4", do="search", query="new", case="smart", include="*.{c%2Cpy}"),
+        host("answer", b'{"paths":["a.py"]}', token="f1", request="3", more="yes"),
+        editor("cancel", token="f1", request="3"),
+        host("answer", MATCH, token="f1", request="4"),
+        host("answer", token="f1", request="3", reason="cancelled", message="it was not wanted any more"),
+        editor("ask", b"first\n", token="f1", request="5", do="make", path="100%25/b.py", kind="file"),
+        editor("ask", token="f1", request="6", do="move", path="100%25/b.py", to="b.py", over="yes"),
+        host("answer", b"{}", token="f1", request="5"),
+        host("answer", b'{"documents":[]}', token="f1", request="6"),
+        editor("ask", token="f1", request="7", do="read", path="b.py", at="0", length="1000"),
+        host("answer", b"first\n", token="f1", request="7", total="6", mtime="1700000000000000000"),
+        editor(
+            "ask",
+            b"second\n",
+            token="f1",
+            request="8",
+            do="write",
+            path="b.py",
+            base=digest(b"first\n"),
+            **stamp(b"second\n"),
+        ),
+        host(
+            "answer",
+            b'{"absent":true}',
+            token="f1",
+            request="8",
+            reason="conflict",
+            message="b.py has changed on gpu1",
+        ),
+        host("answer", b'{"changed":[""]}', token="f1", request="2", more="yes"),
+        editor("ask", token="f1", request="9", do="remove", path="100%25", recursive="yes"),
+        host("answer", b"{}", token="f1", request="9"),
+        editor("ask", token="f1", request="10", do="open", path="a.py", selection="1:1"),
+        host(
+            "open",
+            b"new\n",
+            token="4",
+            display_name="gpu1:proj/a.py",
+            real_path="/home/ada/proj/a.py",
+            folder="f1",
+            request="10",
+        ),
+        editor("opened", token="4", editor="vim"),
+        editor("close", token="f1"),
+    ],
+)
+
+FOLDER_RESUMED = Conversation(
+    "a folder is taken up again",
+    [
+        greeting(),
+        link(resume="yes"),
+        editor("linked", standing="resumed"),
+        host(
+            "resume",
+            token="f1",
+            folder="yes",
+            display_name="gpu1:proj",
+            real_path="/home/ada/proj",
+            read_only="yes",
+            wait="yes",
+        ),
+        editor("opened", token="f1", editor="vim"),
+        host("close", token="f1"),
+    ],
+)
+
+LINKS = [MAIN, RESUMED, JOINED, PROVED, REFUSED, FOLDER, FOLDER_RESUMED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rbridge.client import find, grep
 from rbridge.wire import auth, codec, limits
 from rbridge.wire.limits import Limits
 from rbridge.wire.records import Dot, Record
@@ -28,6 +29,16 @@ def test_a_changed_table_shows() -> None:
 @pytest.mark.parametrize("name", Limits.__slots__)
 def test_it_states_every_limit(name: str) -> None:
     assert f"| `{name.upper()}` | {getattr(limits, name.upper())} |" in TEXT
+
+
+@pytest.mark.parametrize("name", ["ASKED", "ASK", "PIECE", "PAGE", "FOUND", "SHOWN"])
+def test_it_states_every_limit_of_a_folder(name: str) -> None:
+    assert f"| `{name}` | {getattr(limits, name)} |" in TEXT
+
+
+def test_it_states_how_long_a_find_and_a_search_take() -> None:
+    said = f"A find is over after {find.SECONDS:g} seconds and a search after {grep.SECONDS:g}"
+    assert said in " ".join(TEXT.split())
 
 
 @pytest.mark.parametrize("name", ["BEAT_IDLE", "BEAT_BUSY", "DEAD_IDLE", "DEAD_BUSY"])

@@ -95,3 +95,68 @@ def test_whatever_is_said_raises_nothing_but_a_remote_error_of_one_line(
     except RemoteProtocolError as error:
         line = error.line()
     assert not line or line.isprintable()
+
+
+def test_requests_count_from_one() -> None:
+    assert values.request("17") == 17
+    for wrong in ("0", "", None, "-1", str(2**63)):
+        with pytest.raises(RemoteProtocolError):
+            values.request(wrong)
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        (None, []),
+        ("", []),
+        ("a", ["a"]),
+        ("src/100%25/x", ["src", "100%", "x"]),
+        ("line%0Aend/%FF", ["line\nend", "\udcff"]),
+        ("...", ["..."]),
+        ("~", ["~"]),
+    ],
+)
+def test_a_path_in_a_folder_is_its_names(value: str | None, names: list[str]) -> None:
+    assert values.inside(value) == names
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/",
+        "/etc",
+        "a/",
+        "a//b",
+        ".",
+        "..",
+        "a/../b",
+        "a/.",
+        "%2E%2E",
+        "a/%2e./b",
+        "a%2Fb",
+        "%2F",
+        "a%2F..%2Fb",
+    ],
+)
+def test_what_could_lead_out_of_a_folder_is_no_path_in_it(value: str) -> None:
+    with pytest.raises(RemoteProtocolError, match="no path inside"):
+        values.inside(value)
+
+
+@pytest.mark.parametrize("value", ["a%", "%zz", "a/b%00"])
+def test_a_malformed_path_in_a_folder_is_an_error(value: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        values.inside(value)
+
+
+def test_a_side_of_a_diff_is_a_word_and_a_name() -> None:
+    assert values.diff("left a-1_B") == ("left", "a-1_B")
+    assert values.diff("right " + "x" * 64) == ("right", "x" * 64)
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", "left", "left ", "middle a", "a left", "left  a", "right a b", "right \u00fc"]
+)
+def test_what_is_no_side_of_a_diff(value: str | None) -> None:
+    with pytest.raises(RemoteProtocolError):
+        values.diff(value)

@@ -1,0 +1,76 @@
+"""What the user sees of a folder, looked at as the open files are: by ``client/watch``, in turn with them."""
+
+import os
+from time import monotonic
+
+from rbridge import mounts
+from rbridge.client.root import Outside
+from rbridge.client.stamp import RACY_NS, now_ns
+
+MYPY = False
+if MYPY:
+    from typing import Callable, List, Optional, Tuple
+
+    from rbridge.client.root import Root
+
+    State = Tuple[int, int, int, int, int]
+
+
+class Shown:
+    """The directory or file at *names* below *root*, called *path* on the wire. When it has changed
+    *told* is called, in the loop.
+
+    Of a directory its own times are looked at, so what is told is that names came or went.
+    """
+
+    steady = False  # see Rota.add
+    missing = 0  # see Watch
+    __slots__ = ("_local", "_names", "_racy", "_root", "_seen", "_since", "path", "told")
+
+    def __init__(self, root: "Root", names: "List[str]", path: str, told: "Callable[[Shown], None]") -> None:
+        self._root = root
+        self._names = names
+        self._local = mounts.is_local(os.path.join(root.real, *names))
+        self._seen: "Optional[State]" = None
+        self._racy = False
+        self._since = 0.0  # when it was first seen as it is
+        self.path = path
+        self.told = told
+
+    @property
+    def device(self) -> int:
+        """The file system that it was on at the last look, -1 if it was not there."""
+        return self._seen[0] if self._seen is not None else -1
+
+    def begin(self) -> None:
+        """The first look, which tells nothing."""
+        self._note(self._state(), monotonic())
+
+    def quiet(self) -> bool:
+        """Whether nothing happened, where a stat alone tells that, and never blocks."""
+        return self._local and not self._racy and self._state() == self._seen
+
+    def look(self, now: "Optional[float]" = None) -> "Optional[Shown]":
+        """Itself if something may have happened since the last look."""
+        state = self._state()
+        if state == self._seen and not self._racy:
+            return None
+        self._note(state, monotonic() if now is None else now)
+        return self
+
+    def _note(self, state: "Optional[State]", now: float) -> None:
+        if state != self._seen:
+            self._since = now
+        self._seen = state
+        # what changes within the same tick of the file system's clock looks the same: told once too often;
+        # that clock may be ahead of ours: what was seen so for long enough has got another time since
+        late = state is not None and now_ns() - max(state[3:]) < RACY_NS
+        self._racy = late and (now - self._since) * 1e9 < RACY_NS
+
+    def _state(self) -> "Optional[State]":
+        try:
+            with self._root.place(self._names, False) as place:
+                found: os.stat_result = place.stat()
+        except (OSError, Outside):
+            return None
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
