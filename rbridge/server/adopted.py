@@ -17,7 +17,7 @@ from typing import Any
 
 from rbridge.adapters.base import Adapter, Text
 from rbridge.errors import RbridgeError
-from rbridge.server import texts
+from rbridge.server import felled, texts
 from rbridge.server.events import ABSENT
 from rbridge.server.files import Files
 from rbridge.server.log import logger
@@ -74,8 +74,10 @@ def take(files: Files, adapter: Adapter, spool: Spool | None, say: Say) -> list[
     where it could not be put there, stays where it is.
     """
     going_on = []
-    for one in left(files):
+    found = left(files)
+    for one in found:
         if not one.about:
+            _rescue_folder(one.id, found, files, spool, say)
             continue
         about = dict(one.about)
         about["resume"] = {**about["resume"], "known": _acknowledged(about)}
@@ -92,6 +94,22 @@ def take(files: Files, adapter: Adapter, spool: Spool | None, say: Say) -> list[
     if spool is not None:
         spool.tidy()
     return going_on
+
+
+def _rescue_folder(folder: str, found: list[Adopted], files: Files, spool: Spool | None, say: Say) -> None:
+    """Keep what was written to a folder that was laid out, if that is what was left."""
+    documents = [one.about for one in found if one.about]
+    name = felled.called(files.root, folder)
+    if name:
+        say(
+            f"{name} was open in an editor of files: what that still saves is not sent, open the folder again"
+        )
+    kept, safe = felled.rescue(files.root, folder, documents, spool)
+    if not safe:
+        files.spare(folder)
+        say(f"a killed daemon left {kept} texts that could not be kept; they stay in {files.root}/{folder}")
+    elif kept:
+        say(f"a killed daemon had not delivered {kept} texts of a folder; 'rbridge recover' shows them")
 
 
 def text_of(about: Mapping[str, Any]) -> Text:

@@ -66,6 +66,7 @@ class Config:
     listen: tuple[str, ...] = ()
     editor: str | None = None
     terminal: str | None = None
+    diff: str | None = None
     classic: str = "allow"
     notify: bool = True
     spool: bool = True

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from rbridge.errors import ProtocolError, RbridgeError, RemoteProtocolError, clean
-from rbridge.server import events, names
+from rbridge.server import events, names, showing
 from rbridge.server.editing import Editing
 from rbridge.server.heartbeat import Heartbeat
+from rbridge.server.inquiry import Passed
 from rbridge.server.linking import link
 from rbridge.server.log import logger
 from rbridge.server.opening import Opening
@@ -37,7 +38,7 @@ _KINDS = (
 
 
 class Sink(Protocol):
-    """Where the body of a ``changed`` or ``append`` goes."""
+    """Where the body of a ``changed``, an ``append`` or an ``answer`` goes."""
 
     async def write(self, data: bytes, /) -> None: ...
 
@@ -206,6 +207,9 @@ class Connection:
             self._opening = Opening(self._service, self.session, self.peer, record)
             await self._opening.begin()
             await self._give_up_plain(self._opening)
+        elif record.command == "answer":
+            folder = self.session.folders.get(values.token(record.headers.get("token")))
+            self._sink = Passed() if folder is None else folder.answer(record.headers)
         elif record.command in ("changed", "append"):
             editing = self._editing(record)
             if editing is not None:
@@ -240,10 +244,10 @@ class Connection:
             sink.complete()
         elif record.command == "resume":
             await self._resume(record)
+        elif record.command == "folder":
+            await showing.show(self._service, self.session, self.peer, record.headers)
         else:
-            editing = self._editing(record)
-            if editing is not None:
-                self._tell(editing, record)
+            self._other(record)
         self._quiet_since = trio.current_time()
 
     async def _link(self, record: Record) -> None:
@@ -270,8 +274,21 @@ class Connection:
         """The document that *record* is about, on whichever connection of the session it comes."""
         return self.session.documents.get(values.token(record.headers.get("token")))
 
+    def _other(self, record: Record) -> None:
+        """What is said of one document or folder."""
+        editing = self._editing(record)
+        if editing is not None:
+            self._tell(editing, record)
+        elif record.command == "close":
+            folder = self.session.folders.get(values.token(record.headers.get("token")))
+            if folder is not None:
+                folder.host_closed()
+
     async def _resume(self, record: Record) -> None:
         said = record.headers
+        if said.get("folder") == "yes":
+            await showing.resume(self._service, self.session, self.peer, said)
+            return
         absent = said.get("absent") == "yes"
         if not absent:
             values.size(said.get("size"), values.SERIAL)
@@ -280,6 +297,7 @@ class Connection:
             None if absent else values.digest(said.get("sha256")),
             values.serial(said["save"]) if "save" in said else 0,
             names.position(said.get("selection", "")) if said.get("re-activate") == "yes" else None,
+            self.session.pairs.half(*values.diff(said["diff"])) if "diff" in said else None,
         )
 
     def _tell(self, editing: Editing, record: Record) -> None:

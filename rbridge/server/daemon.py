@@ -238,12 +238,12 @@ def choose(config: Config) -> Adapter:
         startable = ()
     found = presets.bare(startable, os.environ, shutil.which, terminal=config.terminal)
     try:
-        other = presets.choose(wanted, os.environ, shutil.which, terminal=config.terminal)
+        other = presets.choose(wanted, os.environ, shutil.which, terminal=config.terminal, diff=config.diff)
     except UsageError:
         if wanted is not None or not with_plugin:
             raise
         other = Absent()
-    return Routed(Attached(), other, Starter([found] if found else []))
+    return Routed(Attached(), other, Starter(found) if found else None)
 
 
 def _files(say: Say) -> Files:

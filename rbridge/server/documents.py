@@ -1,4 +1,6 @@
-"""The open documents of a daemon: each runs by itself, and what goes wrong in one ends that one."""
+"""The open documents and folders of a daemon: each runs by itself, and what goes wrong in one ends that
+one.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,20 @@ from collections.abc import Callable
 import trio
 
 from rbridge.server.editing import Editing, Tools
+from rbridge.server.folder import Folder
 from rbridge.server.log import logger
 
 PATIENCE = 1.5  # times what is waited for saves under way; then a host that takes nothing is left as it is
 
 
 class Documents:
-    """All :class:`Editing` of one daemon, run in *nursery*."""
+    """All :class:`Editing` of one daemon, run in *nursery*; ``folders`` are what is open beside them."""
 
     def __init__(self, tools: Tools, nursery: trio.Nursery) -> None:
         self.tools = tools
         self.stopping = False
         self._nursery = nursery
+        self.folders: set[Folder] = set()
         self._open: set[Editing] = set()
         self._none_left = trio.Event()
 
@@ -43,23 +47,37 @@ class Documents:
         self._open.add(editing)
         self._nursery.start_soon(self._run, editing, ended)
 
+    def begin_folder(self, folder: Folder, ended: Callable[[], None]) -> None:
+        """The same for a folder."""
+        self.folders.add(folder)
+        self._nursery.start_soon(self._run_folder, folder, ended)
+
     async def stop(self) -> None:
-        """End all documents, or leave them to the daemon that comes next; returns when they have ended, in
-        bounded time where their editors allow it.
+        """End all documents and folders, or leave them to the daemon that comes next; returns when they have
+        ended, in bounded time where their editors allow it.
         """
         self.stopping = True
+        for folder in self.folders:
+            folder.leave()
         for editing in self._open:
             editing.leave()
         with trio.move_on_after(PATIENCE * self.tools.limits.shutdown):
             await self._none()
         for editing in self._open:
             editing.line.hang_up()
+        for folder in self.folders:
+            folder.hang_up()
         await self._none()
 
     async def _none(self) -> None:
-        """Return when none is open."""
-        if self._open:
+        """Return when none is open, and no folder either."""
+        while self._open or self.folders:
             await self._none_left.wait()
+
+    def _ended(self) -> None:
+        """Something has; whoever waits for all of it looks again."""
+        self._none_left.set()
+        self._none_left = trio.Event()
 
     async def _run(self, editing: Editing, ended: Callable[[], None]) -> None:
         try:
@@ -68,7 +86,15 @@ class Documents:
             logger.exception("%s: an error in rbridge itself; the document is closed", editing.name)
         finally:
             self._open.discard(editing)
-            if not self._open:
-                self._none_left.set()
-                self._none_left = trio.Event()
+            self._ended()
+            ended()
+
+    async def _run_folder(self, folder: Folder, ended: Callable[[], None]) -> None:
+        try:
+            await folder.run()
+        except Exception:
+            logger.exception("%s: an error in rbridge itself; the folder is closed", folder.name)
+        finally:
+            self.folders.discard(folder)
+            self._ended()
             ended()

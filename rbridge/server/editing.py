@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from rbridge.adapters.base import Outcome, Result, Standing, State, Text
+from rbridge.adapters.pair import Half
 from rbridge.server import adopted, sending, texts
 from rbridge.server import events as ev
 from rbridge.server.document import NEXT_STEP, Document
@@ -38,7 +40,8 @@ class Editing(Life):
     """A document that the host of *session* calls *token*; *digest* is the text's sha256, empty if not known.
 
     *absent*: the file does not exist yet on the host. *follow*: the text is the end of a growing file, from
-    that offset on.
+    that offset on. *made_from*: the digest of what the editor's content was made from, or ABSENT, where that
+    is known: a save stands on that, and on this text only if they are the same.
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class Editing(Life):
         *,
         absent: bool = False,
         follow: int | None = None,
+        made_from: str = "",
     ) -> None:
         link = session.peer is None or session.peer.link
-        base = ev.ABSENT if absent else digest
+        base = made_from or (ev.ABSENT if absent else digest)
         document = Document(f"{text.name} on {text.host}", link, base, attached=session.peer is not None)
         super().__init__(tools, session, token, text, document, follow)
         self._handed = digest
+        self._made_from = made_from
 
     @classmethod
     def adopt(cls, tools: Tools, session: Session, about: Mapping[str, Any]) -> Editing:
@@ -105,18 +110,33 @@ class Editing(Life):
         there = ev.ABSENT if present is None else present
         self._feed(ev.Resumed(self.document.base if self._follow is not None else there, newest))
 
-    def opened_again(self, present: str | None, line: int, column: int) -> None:
-        """The host's user has opened it again, at this position; *present* is as for :meth:`attached`.
+    def opened_again(self, present: str | None, line: int, column: int, half: Half | None = None) -> None:
+        """The host's user has opened it again, at this position, or beside another text if it is a *half*;
+        *present* is as for :meth:`attached`.
 
         Answered here, and saves under way go on. A text that we do not know is asked for.
         """
-        self.reveal(line, column)
+        if half is None:
+            self.reveal(line, column)
         document, there = self.document, ev.ABSENT if present is None else present
         if document.state is State.OPENING or document.editor_gone:
+            if half is not None:
+                half.end(f"{self.name} was just being opened or closed, so there is no diff")
             return  # the answer to the open, or the close, is on its way
-        self.line.say(partial(self._say, ev.SayOpened()))
+        if half is None:
+            self.line.say(partial(self._say, ev.SayOpened()))
+        else:
+            self._start(partial(self._compare, half))
         if self._follow is None and not self._busy and there not in (document.base, document.theirs):
             self._fetch()
+
+    def moved(self, before: str, to: str) -> None:
+        """What was called *before* on the host, this file or a directory above it, is called *to* now."""
+        path = self.text.path
+        if path == before or path.startswith(f"{before}/"):
+            path = to + path[len(before) :]
+            self.text = replace(self.text, path=path, name=path.rpartition("/")[2])
+            self._record()
 
     def rebind(self, session: Session, token: str) -> None:
         """The detached document goes on for another client of the same host, which calls it *token*."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from rbridge.adapters.base import Adapter, Outcome, Pane, Result, State, Text
+from rbridge.adapters.tasks import SMALL
 from rbridge.errors import LocalProtocolError, RbridgeError, clean
 from rbridge.server import events as ev
 from rbridge.server import sending, texts
@@ -86,6 +87,7 @@ class Execution:
         self._told_close = False
         self._as_difference: ev.Send | None = None  # what was sent last, if it was one
         self._looked = ""  # the digest of the host's text that the user looked at in a conflict
+        self._half = text.half  # of a diff, until the host was told of it
         self._left_in_spool = False  # a text of this document, by a daemon that was killed
 
     @property
@@ -147,7 +149,9 @@ class Execution:
         """One record without a body."""
         token = self.line.token
         if isinstance(command, ev.SayOpened):
-            await peer.opened(token, self.editor, self.note, self.undelivered)
+            half, self._half = self._half, None
+            note = self.note or (half.note(self.editor) if half is not None else "")
+            await peer.opened(token, self.editor, note, self.undelivered, half is not None and half.shown)
         elif isinstance(command, ev.Fetch):
             await peer.fetch(token)
         elif isinstance(command, ev.RefuseOpen):
@@ -165,7 +169,7 @@ class Execution:
         if self.document.state is State.OPENING:
             self._feed(ev.Opened())  # an adapter that saves has the text, whether it said so or not
         save = self.saves.begin(fd)
-        if not self._taking and (digest or os.fstat(fd).st_size <= sending.SMALL):
+        if not self._taking and (digest or os.fstat(fd).st_size <= SMALL):
             self._hashed(save, digest or texts.digest(fd))
         else:
             self._taking.add(partial(self._hash, save, digest))
@@ -267,7 +271,7 @@ class Execution:
 
     def _small(self, fd: int) -> bool:
         """Whether work on the text at *fd* takes less time than a thread to start."""
-        return self._tools.files.in_memory and os.fstat(fd).st_size <= sending.SMALL
+        return self._tools.files.in_memory and os.fstat(fd).st_size <= SMALL
 
     def _settled(self, serial: int, outcome: Outcome) -> None:
         if self.saves.settle(serial, outcome):

@@ -150,18 +150,38 @@ class Files:
             self.wipe(name)
             raise _failure(error) from error
 
-    def _create(self, document: str, parts: tuple[str, ...]) -> Incoming:
-        above = os.dup(self._root_fd)
+    def create_directory(self, host: str, parts: tuple[str, ...]) -> tuple[str, Path]:
+        """Lay out an empty directory; its ID and where it is. Raises NoSpace and CannotCreate."""
+        name = self._mark + secrets.token_hex(UNIQUE // 2)
+        below = (host.lstrip(".") or "host", *parts)
         try:
-            for name in (document, *parts[:-1]):
-                os.mkdir(name, 0o700, dir_fd=above)
-                below = os.open(name, _DIRECTORY, dir_fd=above)
-                os.close(above)
-                above = below
+            os.close(self._directories(name, below))
+        except OSError as error:
+            self.wipe(name)
+            raise _failure(error) from error
+        return name, Path(self.root, name, *below)
+
+    def _create(self, document: str, parts: tuple[str, ...]) -> Incoming:
+        above = self._directories(document, parts[:-1])
+        try:
             fd = os.open(parts[-1], _NEW_FILE, 0o600, dir_fd=above)
         finally:
             os.close(above)
         return Incoming(document, Path(self.root, document, *parts), fd)
+
+    def _directories(self, document: str, parts: tuple[str, ...]) -> int:
+        """Make the directories *parts*, each in the one before it; a descriptor of the last one."""
+        above = os.dup(self._root_fd)
+        try:
+            for name in (document, *parts):
+                os.mkdir(name, 0o700, dir_fd=above)
+                below = os.open(name, _DIRECTORY, dir_fd=above)
+                os.close(above)
+                above = below
+        except OSError:
+            os.close(above)
+            raise
+        return above
 
     def room(self) -> int:
         """Bytes that FILES still has."""

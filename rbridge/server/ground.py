@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rbridge.adapters.tasks import SMALL
 from rbridge.errors import RbridgeError
 from rbridge.server import sending, texts
 from rbridge.server.files import laid_out
@@ -104,7 +105,7 @@ class Ground:
         if self._large is not None:
             return False
         try:
-            return not self.digest or self.base.stat().st_size <= sending.SMALL
+            return not self.digest or self.base.stat().st_size <= SMALL
         except OSError:
             return True
 

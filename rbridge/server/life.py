@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import trio
 
 from rbridge.adapters.base import Desk, Outcome, Pane, Result, State, Text
+from rbridge.adapters.pair import Half
 from rbridge.errors import RbridgeError
 from rbridge.server import adopted, sending, texts
 from rbridge.server import events as ev
@@ -35,6 +36,7 @@ class Life(Execution):
         self._follow = follow
         self._ending: ev.Event = ev.EditorClosed()
         self._resume: Mapping[str, Any] | None = None
+        self._made_from = ""  # what the editor's content was made from, where that is not this text
         self._edited = False  # the editor is gone
         self._returned = False  # the adapter is done with it
         self._left = False  # the editor has the text, and the next daemon goes on with it
@@ -122,6 +124,14 @@ class Life(Execution):
         except Exception:
             logger.exception("%s: %s cannot be brought to the front", self.name, self.editor)
 
+    async def _compare(self, half: Half) -> None:
+        """The host's user wants to see it beside another one."""
+        if self._pane is not None:
+            with trio.move_on_after(REVEAL):
+                await self._pane.compare(half)
+        self._half = half
+        self.line.say(partial(self._say, ev.SayOpened()))
+
     # The life of the editor
 
     async def _lay_first(self) -> None:
@@ -151,7 +161,9 @@ class Life(Execution):
         try:
             digest = await self._lay(fd, self._handed)
             if _version(fd) == self._whole:
-                self.document.base = self._handed = digest
+                self._handed = digest
+                if not self._made_from:
+                    self.document.base = digest
                 self._record()
             else:
                 self.ground.digest = ""  # the editor wrote into it: what the host has, nobody knows
@@ -161,12 +173,12 @@ class Life(Execution):
     async def _edit(self) -> None:
         """Run the adapter; what it raises ends this document and nothing else."""
         message = ""
-        adapter = self._tools.adapter
+        adapter, editing = self._tools.adapter, self.text.wanted or self._tools.adapter
         desk, status = cast(Desk, self), cast("trio.TaskStatus[Pane]", self)
         try:
             with self._editor:
                 if self._resume is None:
-                    await adapter.edit(self.text, desk, task_status=status)
+                    await editing.edit(self.text, desk, task_status=status)
                 else:
                     await adapter.adopt(self.text, desk, self._resume, task_status=status)
         except RbridgeError as error:

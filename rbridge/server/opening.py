@@ -13,11 +13,13 @@ from dataclasses import replace
 import trio
 
 from rbridge.adapters.base import Text
+from rbridge.adapters.pair import Half
 from rbridge.errors import RbridgeError, RemoteProtocolError, clean
 from rbridge.server import names, older, texts
 from rbridge.server.editing import Editing
 from rbridge.server.files import Incoming, NoSpace
 from rbridge.server.inflate import Inflating
+from rbridge.server.inquiry import Inquiry
 from rbridge.server.log import logger
 from rbridge.server.peer import Peer
 from rbridge.server.service import Service
@@ -47,6 +49,8 @@ class Opening:
         self._inflating: Inflating | Unpacking | None = None
         self._size = record.length
         self._follow: int | None = None
+        self._inquiry: Inquiry | None = None
+        self._half: Half | None = None
         if peer.link:
             self._read_link(service.config.limits.body)
         try:
@@ -89,22 +93,37 @@ class Opening:
         if self.refusal is None and self._incoming is not None:
             if self._inflating is not None:
                 self._inflating.finish()
+            if self._inquiry is not None and not self._inquiry.told:
+                self.abandon()
+                await self._peer.refuse(self.token, "cancelled", f"{self.place.name} is not wanted any more")
+                return
             await self._document(self._incoming)
         if self.refusal is not None:
             await self.refuse()
+        elif self._inquiry is not None:
+            self._inquiry.fail("failed", f"{self.place.name} was not opened")  # unless it was
 
     async def refuse(self) -> None:
         """Tell the user and the host that it is not opened."""
         reason, message = self.refusal or ("failed", "")
-        self._documents.tools.notifier.tell(f"{self.label} is not opened: {message}")
+        if self._half is not None:
+            self._half.fails()
+        if self._inquiry is not None:
+            self._inquiry.fail(reason, message)
+        if reason != "cancelled":
+            self._documents.tools.notifier.tell(f"{self.label} is not opened: {message}")
         await (self._session.peer or self._peer).refuse(self.token, reason, message)
 
     def abandon(self) -> None:
         """Leave nothing of a text that did not arrive whole."""
+        if self._half is not None:
+            self._half.fails()
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             incoming.close()
             self._documents.tools.files.wipe(incoming.id)
+        if self._inquiry is not None:
+            self._inquiry.coming = False  # the host may say it again
 
     def _read_link(self, limit: int) -> None:
         """What only a link can say of a body."""
@@ -113,8 +132,19 @@ class Opening:
             values.one_of(said["encoding"], ("zlib", "blocks"))
             self._size = values.size(said.get("size"), limit)
             self._inflating = (Inflating if said["encoding"] == "zlib" else Unpacking)(self._size)
+        if "diff" in said:
+            self._half = self._session.pairs.half(*values.diff(said["diff"]))
+            self._half.arrives()
         if said.get("follow") == "yes":
             self._follow = values.size(said.get("at"), values.SERIAL)
+        if "folder" in said:
+            folder = self._session.folders.get(values.token(said["folder"]))
+            number = values.request(said.get("request"))
+            self._inquiry = folder.asked_for(number) if folder is not None else None
+            if folder is not None and folder.gave_up(number):
+                self.refusal = "cancelled", "the laptop does not want this file any more"
+            elif self._inquiry is None:
+                self.refusal = "failed", "the laptop did not ask for this file"
 
     def _place(self) -> names.Place:
         display_name, real_path = self._said.get("display-name", ""), self._said.get("real-path", "")
@@ -176,16 +206,24 @@ class Opening:
             return
         absent = self._said.get("absent") == "yes"
         tools, text = self._documents.tools, self._text(incoming)
-        editing = Editing(tools, session, self.token, text, digest, absent=absent, follow=self._follow)
+        asked = self._inquiry
+        base = asked.base or "" if asked is not None else ""
+        editing = Editing(
+            tools, session, self.token, text, digest, absent=absent, follow=self._follow, made_from=base
+        )
         editing.undelivered, editing.note, editing.remark = found
         self._incoming = None
         known = "" if self._peer.ours or self._peer.verified else " (unverified)"
         where = f"{self.place.host}{known}:{self.place.path or self.place.name}"
         logger.info("%s: opens %s, %d bytes", self._peer.origin, where, incoming.size)
         session.begin(self.token, editing)
+        if asked is not None:
+            asked.over.set()
 
     def _taken(self) -> bool:
-        """Whether the token stands for a document that the host knows to be open."""
+        """Whether the token stands for a document that the host knows to be open, or for a folder."""
+        if self.token in self._session.folders:
+            return True
         editing = self._session.documents.get(self.token)
         return editing is not None and editing.document.attached
 
@@ -218,6 +256,9 @@ class Opening:
             self._session.adopt(self.token, editing)
         editing.undelivered, editing.note, editing.remark = found
         editing.attached(None if self._said.get("absent") == "yes" else digest, 0)
+        if self._inquiry is not None:
+            self._inquiry.document = editing.text.id
+            self._inquiry.over.set()
 
     async def _older_text(self, own: str = "") -> tuple[bool | None, str, str]:
         """Whether an older text of this file waits here, None where the host is not to know; and a line each
@@ -252,6 +293,8 @@ class Opening:
             new_window=said.get("new", "") in _YES,
             wait=self._peer.link and said.get("wait", "") in _YES,
             verified=self._peer.ours or self._peer.verified,
+            half=self._half,
+            wanted=self._inquiry.wanted if self._inquiry is not None else None,
             keep_focus=said.get("keep-focus", "") in _YES or said.get("re-activate", "yes") not in _YES,
         )
 

@@ -13,6 +13,7 @@ import trio
 from rbridge.server import texts
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
+from rbridge.server.folder import Folder
 
 PATIENCE = 30.0  # seconds for what the host, or an editor, has to answer
 LOOK = 0.05  # seconds between looks: nothing tells when a document has changed its state
@@ -22,23 +23,27 @@ Answer = dict[str, Any]
 
 
 class Overview:
-    """Of all *documents*. A document is named by its id; every answer has ``ok`` or ``error``."""
+    """Of all *documents*, and of the folders beside them. Each is named by its id; every answer has ``ok`` or
+    ``error``.
+    """
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
     def rows(self) -> Answer:
-        """``rows``: one for each document, see :meth:`Editing.row`."""
-        return {"ok": True, "rows": [_told(one) for one in self._documents.all()]}
+        """``rows``: one for each document, see :meth:`Editing.row`, and for each folder."""
+        folders = [one.row() for one in self._documents.folders]
+        return {"ok": True, "rows": [*map(_told, self._documents.all()), *folders]}
 
     async def close(self, ids: list[str]) -> Answer:
-        """Close documents as if their editors had; ``open`` are those that did not close in time."""
-        wanted = [one for one in self._documents.all() if one.text.id in ids]
-        for one in wanted:
+        """Close documents and folders as if their editors had; ``open`` are those that did not close in
+        time.
+        """
+        wanted = {identifier: one for identifier, one in self._all().items() if identifier in ids}
+        for one in wanted.values():
             one.stop()
-        await _until(lambda: not set(wanted) & set(self._documents.all()))
-        still = [one.text.id for one in wanted if one in self._documents.all()]
-        return {"ok": True, "closed": [one.text.id for one in wanted], "open": still}
+        await _until(lambda: not wanted.keys() & self._all().keys())
+        return {"ok": True, "closed": [*wanted], "open": [one for one in wanted if one in self._all()]}
 
     async def settle(self, document: str, choose: str) -> Answer:
         """Settle the conflict for ``mine`` or ``theirs``; ``row`` is how the document stands then."""
@@ -75,6 +80,11 @@ class Overview:
         except OSError as error:
             os.close(mine)
             return {"ok": False, "error": f"{one.name}: cannot read the host's text: {error.strerror}"}, []
+
+    def _all(self) -> dict[str, Editing | Folder]:
+        """Everything that is open, by its id."""
+        folders = {one.root.id: one for one in self._documents.folders}
+        return {**folders, **{one.text.id: one for one in self._documents.all()}}
 
     def _find(self, document: str) -> Editing | None:
         return next((one for one in self._documents.all() if one.text.id == document), None)

@@ -28,6 +28,10 @@ class PeerGone(RbridgeError):
     exit_code = 69
 
 
+class HungUp(PeerGone):
+    """The other side takes nothing more. What it said before can still be read."""
+
+
 class Awaited:
     """The saves of one session that were said and not answered yet, on whichever of its connections."""
 
@@ -120,11 +124,14 @@ class Peer:
         """Answer ``link``: *standing* is new, resumed, joined or refused; *message* says why."""
         await self._say("linked", standing=standing, proof=proof, message=codec.quote(message))
 
-    async def opened(self, token: str, editor: str, note: str = "", undelivered: bool | None = None) -> None:
+    async def opened(
+        self, token: str, editor: str, note: str = "", undelivered: bool | None = None, diff: bool = False
+    ) -> None:
         """Tell a link host that *editor* has the text; *note* is a line for its user, and *undelivered* says
-        whether an older text of the file waits here, None nothing.
+        whether an older text of the file waits here, None nothing. *diff*: it is seen beside another one.
         """
         said = {"editor": codec.quote(editor), "note": codec.quote(note), "undelivered": _yes(undelivered)}
+        said["diff"] = "yes" if diff else ""
         await self._say_link("opened", token=token, **said)
 
     async def refuse(self, token: str, reason: str, message: str) -> None:
@@ -186,6 +193,18 @@ class Peer:
         if self.link:
             await self._send("mine", {"token": token, **body.headers}, body)
 
+    async def ask(self, token: str, number: int, headers: dict[str, str], body: bytes | None) -> None:
+        """Say request *number* about folder *token*."""
+        said = {"token": token, "request": str(number), **headers}
+        if body is None:
+            await self._say("ask", **said)
+        else:
+            await self._send("ask", said, SaveBody({}, len(body), data=body))
+
+    async def cancel(self, token: str, number: int) -> None:
+        """Nobody wants the answer to request *number* about folder *token* any more."""
+        await self._say("cancel", token=token, request=str(number))
+
     async def end(self) -> None:
         """Close the connection; what waits to be written is given up."""
         self._gone = True
@@ -236,6 +255,9 @@ class Peer:
                 yield
             except LocalProtocolError:
                 raise  # nothing was written
+            except HungUp:
+                self._gone = True  # who reads goes on to the end
+                raise
             except BaseException:
                 await self.end()
                 raise
@@ -246,7 +268,9 @@ class Peer:
                 await self.stream.send_all(data)
         except trio.TooSlowError:
             raise PeerGone(f"{self.origin} takes no data") from None
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError) as error:
+        except trio.BrokenResourceError as error:
+            raise HungUp(f"the connection from {self.origin} has ended") from error
+        except (trio.ClosedResourceError, trio.BusyResourceError) as error:
             raise PeerGone(f"the connection from {self.origin} has ended") from error
         self.said = trio.current_time()
 

@@ -21,7 +21,6 @@ from rbridge.wire import delta, packing
 if TYPE_CHECKING:
     from rbridge.wire.delta import Signature
 
-SMALL = 64 << 10  # bytes up to which a text is worked on at once: a thread would take longer to start
 BASE = 64 << 20  # bytes up to which a base is kept whole; of a larger one there is only a signature
 READ = 1 << 20  # bytes up to which a text is read rather than mapped
 SQUEEZED = 256 << 20  # bytes up to which a text is compressed: zlib takes 2 s for that

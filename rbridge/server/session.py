@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 import trio
 
 from rbridge.adapters.base import State
+from rbridge.adapters.pair import Half, Pairs
 from rbridge.errors import RbridgeError
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
+from rbridge.server.folder import Folder
 from rbridge.server.log import logger
 from rbridge.server.peer import Awaited, Peer, PeerGone
 
@@ -58,7 +60,9 @@ class Session:
         self.allowed = False
         self.peer: Peer | None = None
         self.documents: dict[str, Editing] = {}
+        self.folders: dict[str, Folder] = {}
         self.closed: dict[str, bool] = {}
+        self.pairs = Pairs()
         self.awaited = Awaited()
         self.when_one_ends: Callable[[], None] = lambda: None
         """What its main connection does when a document has ended."""
@@ -76,8 +80,8 @@ class Session:
         self._no_dial_before = -1.0
 
     def __len__(self) -> int:
-        """How many documents it has."""
-        return len(self._editings)
+        """How many documents and folders it has."""
+        return len(self._editings) + len(self.folders)
 
     def __bool__(self) -> bool:
         return True
@@ -100,7 +104,7 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether nothing would be lost by forgetting it."""
-        return self.peer is None and not self._editings and not self._untold
+        return self.peer is None and not len(self) and not self._untold
 
     @property
     def may_dial(self) -> bool:
@@ -140,6 +144,8 @@ class Session:
         self.awaited.clear()
         for editing in list(self._editings):
             editing.lost()
+        for folder in list(self.folders.values()):
+            folder.lost()
         for dial in self._dials.values():
             dial.answered.set()
         if waits:
@@ -214,11 +220,22 @@ class Session:
         self._add(token, editing)
         self._all.begin(editing, lambda: editing.session._over(editing))
 
+    def begin_folder(self, folder: Folder) -> None:
+        """Show *folder*, which is one of this session's."""
+        self.folders[folder.token] = folder
+        self.closed.pop(folder.token, None)
+        self._untold.discard(folder.token)
+        self._all.begin_folder(folder, lambda: self._folder_over(folder))
+
     def adopt(self, token: str, editing: Editing) -> None:
         """*editing*, a document of a session that its client has given up, goes on here as *token*."""
         editing.session._over(editing)
         self._add(token, editing)
         editing.rebind(self, token)
+
+    def heard_end(self, token: str) -> None:
+        """The host was told that *token* has ended."""
+        self._untold.discard(token)
 
     def ended(self, token: str, unsaved: bool, told: bool = False) -> None:
         """Document *token*, which was open, has ended; *unsaved*: a text of it is here; *told*: the host was
@@ -236,12 +253,18 @@ class Session:
             self._untold.discard(oldest)
 
     async def resume(
-        self, token: str, present: str | None, newest: int, show: tuple[int, int] | None = None
+        self,
+        token: str,
+        present: str | None,
+        newest: int,
+        show: tuple[int, int] | None = None,
+        half: Half | None = None,
     ) -> None:
         """The host still has document *token*: *present* is the sha256 of its file, None if there is none,
         and *newest* the newest save that it brought to the disk, 0 for none.
 
-        With *show*, a line and a column, the host's user has opened it again and would like to see it there.
+        With *show*, a line and a column, the host's user has opened it again and would like to see it there,
+        or beside another text, of which it is the *half*.
         Answered by the document or, where it was closed meanwhile, with ``close``. One that had been ours
         before we were forgotten (``Sessions``) is ours again. One of which only the kept text is left, since
         the daemon was started anew, is delivered and then closed.
@@ -251,7 +274,7 @@ class Session:
             editing = await self._revive(token)
         if editing is not None:
             if show is not None and editing.document.attached:
-                editing.opened_again(present, *show)
+                editing.opened_again(present, *show, half)
                 return
             editing.attached(present, newest)
             if show is not None:
@@ -259,7 +282,7 @@ class Session:
             return
         known = token in self.closed
         await self._main().close(token, known and self.closed[token], unknown=not known)
-        self._untold.discard(token)
+        self.heard_end(token)
 
     def _take_back(self, token: str) -> Editing | None:
         """The document of the session that had our secret before us; it is open in an editor."""
@@ -303,6 +326,13 @@ class Session:
         self.documents[token] = editing
         self.closed.pop(token, None)
         self._untold.discard(token)
+
+    def _folder_over(self, folder: Folder) -> None:
+        """*folder* is not shown any more."""
+        self.folders.pop(folder.token, None)
+        self.ended(folder.token, False, folder.told_close)
+        self.when_one_ends()
+        self._changed(self)
 
     def _over(self, editing: Editing) -> None:
         """*editing* is none of our documents any more."""

@@ -8,7 +8,7 @@ from functools import partial
 
 import trio
 
-Step = Callable[[], Awaitable[None]]
+Step = Callable[[], Awaitable[object]]
 
 
 class Turns:
@@ -17,7 +17,7 @@ class Turns:
     A step that raises ends that task, and with it whatever nursery it runs in.
     """
 
-    def __init__(self, start: Callable[[Callable[[], Awaitable[None]]], None]) -> None:
+    def __init__(self, start: Callable[[Callable[[], Awaitable[None]]], object]) -> None:
         self._start = start
         self._steps: deque[Step] = deque()
         self._running: trio.CancelScope | None = None

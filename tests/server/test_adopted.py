@@ -8,7 +8,8 @@ from hashlib import sha256
 import pytest
 
 from rbridge.adapters.base import Adapter
-from rbridge.server import adopted
+from rbridge.adapters.folder import Root
+from rbridge.server import adopted, felled
 from rbridge.server.files import Files
 from rbridge.server.spool import Spool
 from tests.server.test_files import dead
@@ -273,3 +274,13 @@ def test_what_the_host_acknowledged_just_before_the_end_waits_no_longer(left):
         left.spool.keep(left.id, file.fileno(), "train.py", **words)
     assert len(left.take()) == 1
     assert left.spool.entries() == []
+
+
+def test_a_folder_that_was_laid_out_is_named_and_what_was_written_kept(left):
+    root = Root(left.id, "gpu1", "/home/u/project", "project", left.file.parent)
+    felled.write(str(left.root), root, "", {"train.py": digest(OLD)})
+    left.file.write_bytes(b"mine")
+    assert left.take() == []
+    assert left.said[0].startswith("project on gpu1 was open in an editor of files: what that still saves is")
+    assert "1 texts of a folder" in left.said[1]
+    assert [entry.file.read_bytes() for entry in left.spool.entries()] == [b"mine"]

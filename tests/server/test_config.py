@@ -22,6 +22,7 @@ def test_everything_can_be_set(tmp_path):
         listen = ["127.0.0.1:0", "unix:/x"]
         editor = "vim"
         terminal = "xterm -e"
+        diff = "meld"
         classic = "ask"
         notify = false
         spool = false
@@ -40,6 +41,7 @@ def test_everything_can_be_set(tmp_path):
         listen=("127.0.0.1:0", "unix:/x"),
         editor="vim",
         terminal="xterm -e",
+        diff="meld",
         classic="ask",
         notify=False,
         spool=False,

@@ -1,6 +1,8 @@
 import pytest
 import trio
 
+from tests.server.folders import shown
+
 
 async def test_stopping_with_nothing_open_returns_at_once(laptop):
     with trio.fail_after(5):
@@ -96,3 +98,20 @@ async def test_stopping_does_not_wait_for_a_host_that_takes_nothing(laptop, cloc
                 await laptop.quiet()
                 clock.jump(limit)
     assert laptop.texts() == []
+
+
+async def test_nor_for_one_that_shows_a_folder(laptop, clock):
+    _host, folder = await shown(laptop)
+
+    async def stuck():
+        await trio.sleep_forever()
+
+    folder.desk.session.peer.stream.send_stream.send_all_hook = stuck
+    limit = laptop.config.limits.shutdown
+    with trio.fail_after(3 * limit):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(laptop.documents.stop)
+            for _ in range(2):
+                await laptop.quiet()
+                clock.jump(limit)
+    assert not laptop.documents.folders

@@ -320,3 +320,14 @@ def test_what_is_left_stays_for_the_next_daemon(root):
     third.sweep()
     third.close()
     assert not root.exists()
+
+
+def test_a_directory_is_laid_out_like_a_text(root, ours):
+    document, path = ours.create_directory(".gpu1", ("home", "project"))
+    assert path == root / document / "gpu1" / "home" / "project"
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert not list(path.iterdir())
+    with pytest.raises(CannotCreate):
+        ours.create_directory("gpu1", ("n" * 300,))
+    ours.wipe(document)
+    assert not (root / document).exists()

@@ -311,3 +311,47 @@ async def test_it_is_not_mentioned_to_anyone_else(laptop, tmp_path, host, ours):
     assert "note" not in said
     assert said.get("undelivered") == ("no" if ours else None)
     assert laptop.said.lines == []
+
+
+async def test_two_for_a_diff_are_opened_where_the_editor_shows_none_and_the_left_one_says_so(laptop):
+    host = laptop.connect()
+    await host.link()
+    await host.open(b"x", diff="left ab")
+    command, headers, _ = await host.hear()
+    assert (command, headers["token"]) == ("opened", "t")
+    assert headers["note"] == "ed shows no diff: both files are open"
+    assert "diff" not in headers
+    await host.open(b"y", token="u", path="/home/u/other.py", diff="right ab")
+    assert await host.hear() == ("opened", {"token": "u", "editor": "ed", "undelivered": "no"}, b"")
+
+
+async def test_both_halves_of_a_diff_know_each_other(laptop):
+    host = laptop.connect()
+    await host.link()
+    await host.open(b"x", diff="right ab")
+    await host.open(b"y", token="u", path="/home/u/other.py", diff="left ab")
+    one, other = await laptop.editor.opened(), await laptop.editor.opened()
+    assert {one.text.half.side, other.text.half.side} == {"left", "right"}
+    assert one.text.half.pair is other.text.half.pair
+
+
+@pytest.mark.parametrize("said", ["", "left", "up ab", "left a/b"])
+async def test_a_diff_that_makes_no_sense_ends_the_connection(laptop, said):
+    host = laptop.connect()
+    await host.link()
+    with suppress(trio.BrokenResourceError):  # it may be closed before all of the record is out
+        await host.open(b"x", diff=said)
+    assert await host.closed()
+    assert laptop.texts() == []
+
+
+async def test_one_that_is_refused_does_not_keep_the_other_waiting(laptop, monkeypatch):
+    host = laptop.connect()
+    await host.link()
+    await host.open(b"x", diff="left ab")
+    assert (await host.hear())[0] == "opened"
+    edit = await laptop.editor.opened()
+    monkeypatch.setattr(laptop.files, "room", lambda: 10)
+    await host.open(b"y" * 1000, token="u", path="/home/u/other.py", diff="right ab")
+    assert (await host.hear())[0] == "refused"
+    assert edit.text.half.why == "the other file was not opened, so there is no diff"

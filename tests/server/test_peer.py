@@ -162,6 +162,19 @@ async def test_a_connection_that_broke_is_gone(both, text):
         await both.peer.save("t", 1, SaveBody({}, 10, fd=text))
 
 
+async def test_what_a_host_said_before_it_hung_up_can_be_read(text):
+    ours, theirs = trio.socket.socketpair()
+    both = Both(trio.SocketStream(ours), trio.SocketStream(theirs))
+    await both.opened(link=True)
+    await theirs.send(b"close\ntoken: t\n\n")
+    theirs.close()
+    for _ in range(2):
+        with pytest.raises(PeerGone):
+            await both.peer.save("t", 1, SaveBody({}, 10, fd=text))
+    assert await both.peer.stream.receive_some(100) == b"close\ntoken: t\n\n"
+    await both.peer.end()
+
+
 async def test_a_save_on_a_link_is_awaited_until_it_is_answered(both, text):
     await both.opened(link=True)
     headers = {"base": "absent", "sha256": "0" * 64, "size": "10"}
