@@ -43,6 +43,15 @@ def open_(arguments: tuple[str, ...]) -> int:
     return dispatch(["rbridge", "open", *arguments])
 
 
+@rbridge.command("diff", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def diff(arguments: tuple[str, ...]) -> int:
+    """Compare two files in the laptop's editor (on the host; see rbridge diff --help)."""
+    from rbridge.client.diff import run as compare
+
+    return compare(list(arguments))
+
+
 @rbridge.command("use", add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def use(arguments: tuple[str, ...]) -> int:

@@ -1,7 +1,8 @@
 """JSON-RPC 2.0 over a stream, framed as in the Language Server Protocol; knows no editor.
 
 Specification: jsonrpc.org/specification; the framing is the "Base Protocol" of the Language Server Protocol.
-Batches are refused. Both ends send requests and notifications.
+Batches are refused. Both ends send requests and notifications. A request is given up with the notification
+``$/cancelRequest`` and its id, as there.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+CANCELLED = -32800
+
+CANCEL = "$/cancelRequest"
 
 Handle = Callable[[str, Any], "Awaitable[Any] | None"]
 """Takes the method and the parameters of a request or a notification, in the order in which they came. What
@@ -155,6 +159,7 @@ class Peer:
         self._over = False
         self._nursery: trio.Nursery | None = None
         self._answering = 0
+        self._given_up: dict[int | str | None, trio.CancelScope] = {}
 
     async def run(self) -> None:
         """Read until the other end closes the connection, breaks it, or says what is no JSON-RPC.
@@ -256,6 +261,9 @@ class Peer:
         if not isinstance(method, str) or (is_request and not _is_id(number)):
             self._answer(None, RpcError(INVALID_REQUEST, "method or id make no sense"))
             return
+        if method == CANCEL:
+            self._cancel(message.get("params"))
+            return
         try:
             if self._answering >= AT_ONCE:
                 raise RpcError(INTERNAL_ERROR, "too many requests at once")
@@ -268,13 +276,25 @@ class Peer:
                 self._answer(number, None)
         elif self._nursery is not None:
             self._answering += 1
-            self._nursery.start_soon(self._attend, method, number, is_request, awaitable)
+            scope = trio.CancelScope()
+            if is_request:
+                self._given_up[number] = scope
+            self._nursery.start_soon(self._attend, method, number, is_request, awaitable, scope)
 
     async def _attend(
-        self, method: str, number: int | str | None, is_request: bool, awaitable: Awaitable[Any]
+        self,
+        method: str,
+        number: int | str | None,
+        is_request: bool,
+        awaitable: Awaitable[Any],
+        scope: trio.CancelScope,
     ) -> None:
+        result = None
         try:
-            result = await awaitable
+            with scope:
+                result = await awaitable
+            if scope.cancelled_caught:
+                raise RpcError(CANCELLED, "cancelled")
         except Exception as error:  # the connection goes on
             self._failed(method, number, is_request, error)
         else:
@@ -282,6 +302,14 @@ class Peer:
                 self._answer(number, result)
         finally:
             self._answering -= 1
+            if self._given_up.get(number) is scope:
+                del self._given_up[number]
+
+    def _cancel(self, params: Any) -> None:
+        """The other end does not want an answer any more; one that is given already is no error."""
+        number = params.get("id") if isinstance(params, dict) else None
+        if _is_id(number) and number in self._given_up:
+            self._given_up[number].cancel()
 
     def _failed(self, method: str, number: int | str | None, is_request: bool, error: Exception) -> None:
         if not isinstance(error, RpcError):

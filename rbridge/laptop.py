@@ -12,6 +12,7 @@ LAPTOP_PYTHON = (3, 10)
 
 ALONE = """\
 usage: rbridge open [options] PATH...    open files in the editor on your laptop
+       rbridge diff [options] A B        two files beside each other
        rbridge status [-q] [PATH]        what is open, saved or not
        rbridge close [PATH]...           close it
        rbridge resolve PATH [--show | --mine | --theirs]

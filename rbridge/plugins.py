@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,6 +70,28 @@ def _vim(environ: Mapping[str, str]) -> Path:
     return Path(paths.home()) / ".vim" / "pack" / "rbridge" / "start" / "rbridge"
 
 
+def _emacs(environ: Mapping[str, str]) -> Path:
+    """A package of Emacs' own kind, in the directory of settings that Emacs itself would take (its manual:
+    Find Init). Without a version in its name, so that a newer one replaces it.
+    """
+    home = Path(paths.home())
+    config = environ.get("XDG_CONFIG_HOME", "")
+    other = (Path(config) if config.startswith("/") else home / ".config") / "emacs"
+    own = home / ".emacs.d"
+    base = other if other.exists() and not (own.exists() or (home / ".emacs").exists()) else own
+    return base / "elpa" / "rbridge"
+
+
+def _sublime(environ: Mapping[str, str]) -> Path:
+    """``Packages`` of Sublime Text's data directory (its manual: Packages)."""
+    if sys.platform == "darwin":
+        base = Path(paths.home()) / "Library" / "Application Support" / "Sublime Text"
+    else:
+        config = environ.get("XDG_CONFIG_HOME", "")
+        base = (Path(config) if config.startswith("/") else Path(paths.home()) / ".config") / "sublime-text"
+    return base / "Packages" / "rbridge"
+
+
 def _code(folder: str) -> Callable[[Mapping[str, str]], Path]:
     """Where VS Code and its kin look; VS Code's own variable counts for all of them."""
 
@@ -91,12 +114,23 @@ PLUGINS = (
         "nvim", "Neovim", _nvim, "each Neovim (0.10 or later) that is started from now on connects by itself"
     ),
     Plugin("vim", "Vim", _vim, "each Vim (9.0 or later) that is started from now on connects by itself"),
+    Plugin(
+        "emacs", "Emacs", _emacs, "each Emacs (27 or later) that is started from now on connects by itself"
+    ),
+    Plugin(
+        "sublime",
+        "Sublime Text",
+        _sublime,
+        "each Sublime Text (4, build 4114 or later) that is started from now on connects by itself",
+        ("subl",),
+        parts=(".python-version", "*.py", "lib/*.py", "Default.sublime-*", "README.md"),
+    ),
     _vscode("vscode", "VS Code", "code", ".vscode"),
     _vscode("cursor", "Cursor", "cursor", ".cursor"),
     _vscode("codium", "VSCodium", "codium", ".vscode-oss"),
 )
 
-ALSO = {"code": "vscode", "vscodium": "codium"}
+ALSO = {"code": "vscode", "vscodium": "codium", "subl": "sublime"}
 
 
 def find(name: str) -> Plugin:

@@ -359,3 +359,40 @@ async def test_an_answer_under_way_is_cancelled_with_the_connection() -> None:
         one.end()
         await trio.testing.wait_all_tasks_blocked()
         assert cancelled == ["n"]
+
+
+class Slow:
+    """Answers nothing before it is cancelled."""
+
+    def __init__(self) -> None:
+        self.begun = self.cancelled = 0
+
+    def __call__(self, method: str, params: Any) -> Any:
+        return self._wait() if method == "slow" else None
+
+    async def _wait(self) -> None:
+        self.begun += 1
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.cancelled += 1
+
+
+async def test_a_request_is_given_up_by_who_asked_it() -> None:
+    slow = Slow()
+    async with raw(slow) as (stream, heard):
+        asked = [{"jsonrpc": "2.0", "id": number, "method": "slow"} for number in (1, "two")]
+        given_up = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": "two"}}
+        await stream.send_all(b"".join(map(frame, [*asked, given_up])))
+        answer = await heard()
+        assert (answer["id"], answer["error"]["code"]) == ("two", -32800)
+        assert (slow.begun, slow.cancelled) == (2, 1)
+
+
+@pytest.mark.parametrize("params", [{"id": 7}, {"id": [1]}, {"id": True}, {}, [], None, {"id": None}])
+async def test_what_nobody_asked_cannot_be_given_up(params: Any) -> None:
+    async with raw(Slow()) as (stream, heard):
+        given_up = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": params}
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "quick"}
+        await stream.send_all(frame(given_up) + frame(asked))
+        assert (await heard())["id"] == 1

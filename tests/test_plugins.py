@@ -135,6 +135,44 @@ def test_the_place_follows_the_editors_own_variables(tmp_path):
     assert found == tmp_path / "other" / "site" / "pack" / "rbridge" / "start" / "rbridge"
 
 
+@pytest.mark.parametrize(
+    ("there", "place"),
+    [
+        ((), ".emacs.d"),
+        ((".config/emacs/",), ".config/emacs"),
+        ((".config/emacs/", ".emacs.d/"), ".emacs.d"),
+        ((".config/emacs/", ".emacs"), ".emacs.d"),
+    ],
+)
+def test_the_place_of_emacs_is_where_its_settings_are(there, place, environ, tmp_path):
+    for name in there:
+        path = tmp_path / name
+        path.mkdir(parents=True) if name.endswith("/") else path.touch()
+    assert plugins.find("emacs").place(environ) == tmp_path / place / "elpa" / "rbridge"
+    other = tmp_path / "other"
+    (other / "emacs").mkdir(parents=True)
+    found = plugins.find("emacs").place({**environ, "XDG_CONFIG_HOME": str(other)})
+    own = any((tmp_path / name).exists() for name in (".emacs", ".emacs.d"))
+    assert found == (tmp_path / ".emacs.d" if own else other / "emacs") / "elpa" / "rbridge"
+
+
+def test_the_place_of_sublime_text_is_its_data_directory(environ, tmp_path, monkeypatch):
+    plugin = plugins.find("subl")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert plugin.place(environ) == tmp_path / ".config" / "sublime-text" / "Packages" / "rbridge"
+    other = {**environ, "XDG_CONFIG_HOME": str(tmp_path / "other")}
+    assert plugin.place(other) == tmp_path / "other" / "sublime-text" / "Packages" / "rbridge"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    support = tmp_path / "Library" / "Application Support"
+    assert plugin.place(other) == support / "Sublime Text" / "Packages" / "rbridge"
+
+
+def test_sublime_text_gets_the_file_that_says_which_python_it_is_for(environ):
+    plugins.install("sublime", environ)
+    assert (plugins.find("sublime").place(environ) / ".python-version").read_text() == "3.8\n"
+    assert plugins.installed(environ) == ["subl"]
+
+
 def test_a_place_that_cannot_be_made(environ, tmp_path):
     (tmp_path / ".local").write_text("a file")
     with pytest.raises(CannotCreate, match="cannot install the plug-in for Neovim"):

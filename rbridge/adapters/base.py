@@ -11,12 +11,14 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import trio
 
+from rbridge.adapters.folder import FolderDesk, FolderPane, Root
+from rbridge.adapters.pair import Half
 from rbridge.errors import NotListening
 
 
@@ -76,6 +78,10 @@ class Text:
     keep_focus: bool = False
     wait: bool = False
     verified: bool = True
+    wanted: Wanted | None = field(default=None, compare=False, repr=False)
+    """Who asked for it out of a folder, and edits it in place of the daemon's adapter."""
+    half: Half | None = field(default=None, compare=False, repr=False)
+    """It is to be compared with another one."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +162,13 @@ class Pane(Protocol):
         """
         await trio.lowlevel.checkpoint()
 
+    async def compare(self, half: Half, /) -> None:
+        """Show the text, which was opened again, beside another one; returns when it is known whether that
+        can be seen.
+        """
+        half.comes(self)
+        await half.show()
+
     def remark(self, message: str, kind: str = "warning") -> None:
         """Show one clean line about this text, if the editor has a place for it: *kind* is warning or info.
 
@@ -183,6 +196,16 @@ class Pane(Protocol):
     def editor(self) -> str:
         """What users call the editor, where it is not what the adapter is called; else empty."""
         return ""
+
+
+class Wanted(ABC):
+    """A text that an adapter has asked for, out of a folder that it shows."""
+
+    @abstractmethod
+    async def edit(
+        self, text: Text, desk: Desk, *, task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """As :meth:`Adapter.edit`."""
 
 
 class Adapter(ABC):
@@ -237,3 +260,15 @@ class Adapter(ABC):
         one that ends now. Raises NotListening when this cannot be done; the file is as it was then.
         """
         raise NotListening(f"{self.name} cannot go on with a text that was open before")
+
+    async def browse(
+        self,
+        root: Root,
+        desk: FolderDesk,
+        *,
+        task_status: trio.TaskStatus[FolderPane] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Show the folder *root*, as :meth:`edit` shows a text; returns when the user has closed it."""
+        raise NotListening(
+            f"{self.name} cannot show a folder", "open files, or attach an editor that shows folders"
+        )

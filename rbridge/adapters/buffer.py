@@ -127,8 +127,9 @@ class Buffer(Pane):
 
     def standing(self) -> dict[str, Any]:
         """What ``initialize`` and ``buffer/state`` say."""
-        found = self.desk.standing()
-        return self._state(found.state, found.message)
+        now = self.desk.standing()
+        busy = self._writings.waiting or self._writings.saving
+        return self._state(State.SAVING if busy and now.state is State.CLEAN else now.state, now.message)
 
     def goes_to(self, window: Screen) -> None:
         """*window* shows it from now on."""
@@ -209,8 +210,8 @@ class Buffer(Pane):
 
     def leave(self) -> bool:
         """The plug-in keeps what is typed, and asks the next daemon for its buffers."""
-        window = self.window
-        self._place.left = window is not None and window.here and self.opened and not self.closing
+        here = self.window is not None and self.window.here
+        self._place.left = here and self.opened and not self.closing
         return self._place.left
 
     # What the plug-in asks. What these do before they return happens in the order of the messages.
@@ -240,14 +241,17 @@ class Buffer(Pane):
         choose = params.get("choose")
         if choose not in ("mine", "theirs"):
             raise RpcError(INVALID_PARAMS, "choose is mine or theirs")
-        refused = self.desk.settle(choose)
-        if refused:
+        if refused := self.desk.settle(choose):
             raise RpcError(NO_CONFLICT, clean(refused))
 
     def close(self, params: Params) -> Awaitable[Any]:
+        self.end()
+        return self._delivered()
+
+    def end(self) -> None:
+        """Close it, once all that was written has its outcome."""
         self.closing = True
         self._wake()
-        return self._delivered()
 
     # Saves
 
@@ -363,12 +367,8 @@ class Buffer(Pane):
 
     def _catch_up(self) -> None:
         """A text that was kept, or of which nobody knew, may have reached the host."""
-        newest = self._newest
-        if (
-            self._writings.saving
-            or self.desk.standing().base != newest.digest
-            or newest.digest == self.shown.digest
-        ):
+        newest, base = self._newest, self.desk.standing().base
+        if self._writings.saving or base != newest.digest or base == self.shown.digest:
             return
         file = self._another("shown")
         os.link(self.text.file, file)

@@ -15,18 +15,23 @@ from typing import Any
 
 import trio
 
-from rbridge.adapters import lifeline, orphan
+from rbridge.adapters import lifeline, orphan, treewatch
 from rbridge.adapters.again import tell
 from rbridge.adapters.base import Adapter, Desk, Pane, Text
-from rbridge.adapters.commandline import again, command_line
+from rbridge.adapters.commandline import again, command_line, compared
 from rbridge.adapters.courier import Courier
-from rbridge.adapters.editors import WAIT_OPTIONS, Preset
+from rbridge.adapters.editors import PLAIN_TERMINAL, WAIT_OPTIONS, Preset
+from rbridge.adapters.folder import FolderDesk, FolderPane, Root
 from rbridge.adapters.guards import Measures, Site
+from rbridge.adapters.laying import lay
 from rbridge.adapters.pids import lives
-from rbridge.adapters.place import Place, place_again, place_for, private_of
+from rbridge.adapters.place import Place, as_text, place_again, place_for, private_of
 from rbridge.adapters.process import Child, Opener, Running, Start, cannot_start, environment
 from rbridge.adapters.tasks import beside
 from rbridge.adapters.terminal import Tmux
+from rbridge.adapters.tree import Tree
+from rbridge.adapters.twin import Twin
+from rbridge.adapters.viewing import Viewing
 from rbridge.adapters.watch import Watcher, best_watcher
 from rbridge.errors import CannotCreate, NotListening, clean
 
@@ -60,6 +65,9 @@ class CommandAdapter(Adapter):
         self._environ = environ
         self._which = which
         self._watcher = watcher or best_watcher()
+        self._viewing = Viewing(environ, which, self._watcher)
+        self.differ: CommandAdapter | None = None
+        """What compares two texts in its place, if the user has chosen that."""
 
     def describe(self) -> str:
         return clean(f"{self.name} {self._opener.describe()}")
@@ -67,16 +75,83 @@ class CommandAdapter(Adapter):
     async def edit(
         self, text: Text, desk: Desk, *, task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED
     ) -> None:
+        shown_by = self._viewing.words(text)
+        if shown_by:
+            await self._viewing.show(text, desk, shown_by, task_status)
+            return
+        if text.half is not None and self.differ is not None:
+            await self.differ.edit(text, desk, task_status=task_status)
+            return
         with place_for(text) as place:
             start = await self._prepare(text, place)
             async with self._watcher.watching(text.file) as watch:
                 courier = Courier(text, desk, watch, place.private, self.name)
                 await courier.start()
-                async with self._opener.open(start) as editor:
+                async with self._opener_for(text, start).open(start) as editor:
                     if editor.resume:
                         courier.trace = {**place.resume, **editor.resume}
                     courier.shows_again = partial(self._show_again, text, editor, place.cwd)
                     await self._until_over(trio.current_time(), editor, courier, desk, task_status)
+
+    async def browse(
+        self,
+        root: Root,
+        desk: FolderDesk,
+        *,
+        task_status: trio.TaskStatus[FolderPane] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """As :meth:`Adapter.browse`: the texts of *root* are laid out in memory, all of them or none."""
+        program = os.path.basename(self._words[0])
+        if program in PLAIN_TERMINAL or not (self._preset is None or self._preset.folders):
+            raise NotListening(
+                f"{self.name} edits files and does not show folders",
+                "open files, or choose another editor: rbridge serve --editor SPEC",
+            )
+        text = as_text(root)
+        with place_for(text) as place:
+            start = await self._prepare(text, place)
+            try:
+                laid = await lay(root, desk)
+            except OSError as error:
+                raise CannotCreate(f"cannot lay out {root.name}: {error.strerror}") from error
+            async with treewatch.watching(root.directory) as watch:
+                tree = Tree(root, desk, laid, watch, self.name, self._watcher)
+                try:
+                    async with beside(tree.run), self._opener.open(start) as editor:
+                        task_status.started(tree)
+                        await self._until_closed(editor, tree, desk)
+                        await tree.finish()
+                finally:
+                    tree.keep()
+                    tree.end()
+
+    def _opener_for(self, text: Text, start: Start) -> Opener:
+        """How the editor of *text* gets its window: the other text of a diff may have it already."""
+        preset = self._preset
+        if text.half is None or preset is None or preset.diff is None:
+            return self._opener
+        words = [start.argv[0], *self._words[1:]]
+        return Twin(
+            text.half,
+            text.file,
+            self._opener,
+            lambda right: compared(words, text, right, preset, start.guards),
+        )
+
+    async def _until_closed(self, editor: Running, tree: Tree, desk: FolderDesk) -> None:
+        """Return when the editor is done with a folder."""
+        end = _End(trio.current_time())
+        end.status = await editor.wait()
+        end.after = trio.current_time() - end.began
+        if end.status:
+            words = editor.last_words()
+            desk.tell(f"{tree.root.name} on {tree.root.host}: {self.name} ended with {end.status}: {words}")
+        elif self._came_back_at_once(end) and not tree.touched:
+            desk.tell(
+                f"{tree.root.name} on {tree.root.host}: {self.name} returned at once, so its end will not "
+                f"close the folder; 'rbridge close' does. {self._advice()}"
+            )
+            await trio.sleep_forever()
 
     def runs(self, text: Text, resume: Mapping[str, Any]) -> bool:
         private = private_of(text, resume)
@@ -160,8 +235,11 @@ class CommandAdapter(Adapter):
             return f"Set --editor '{self._words[0]} {option}'"
         return "Set --editor with the option that makes it wait"
 
+    def _environment(self) -> dict[str, str]:
+        return dict(os.environ if self._environ is None else self._environ)
+
     async def _prepare(self, text: Text, place: Place) -> Start:
-        environ = dict(os.environ if self._environ is None else self._environ)
+        environ = self._environment()
         program = self._which(self._words[0])
         if program is None:
             raise NotListening(
@@ -179,6 +257,7 @@ class CommandAdapter(Adapter):
             private=place.private,
             environ=environ,
             added=measures.added,
+            guards=measures.options,
             title=f"{text.file.name}@{text.host}",
             keep_focus=text.keep_focus,
         )

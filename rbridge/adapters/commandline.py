@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from rbridge.adapters.base import Text
 from rbridge.adapters.editors import Preset
@@ -23,13 +24,25 @@ def command_line(
     as it is. Without ``{file}`` the path is appended, with the position if the preset knows how.
     """
     program, *arguments = words
-    options = [*guarding]
-    if preset is not None:
-        if not set(preset.terminal_options) & set(arguments):
-            options += [word for word in preset.options if word not in arguments]
-        options += preset.new_window if text.new_window else ()
-        options += preset.keep_focus if text.keep_focus else ()
-    return [program, *options, *_tail(arguments, text, preset)]
+    return [program, *_options(arguments, text, preset, guarding), *_tail(arguments, text, preset)]
+
+
+def compared(
+    words: Sequence[str], left: Text, right: Path, preset: Preset, guarding: Sequence[str] = ()
+) -> list[str]:
+    """The command that shows *left* and the file *right* beside each other.
+
+    Empty where the editor, or the command of the user's, takes one file only.
+    """
+    program, *arguments = words
+    if preset.diff is None or any("{file}" in word for word in arguments):
+        return []
+    return [
+        program,
+        *_options(arguments, left, preset, guarding),
+        *arguments,
+        *preset.diff(str(left.file), str(right)),
+    ]
 
 
 def again(words: Sequence[str], text: Text, preset: Preset) -> list[str]:
@@ -42,6 +55,19 @@ def again(words: Sequence[str], text: Text, preset: Preset) -> list[str]:
     program, *arguments = words
     starts = {*preset.options, *preset.new_window, *preset.terminal_options, *_SHORT}
     return [program, *preset.again, *_tail([one for one in arguments if one not in starts], text, preset)]
+
+
+def _options(
+    arguments: Sequence[str], text: Text, preset: Preset | None, guarding: Sequence[str]
+) -> list[str]:
+    """What goes in front of the user's *arguments*."""
+    options = [*guarding]
+    if preset is not None:
+        if not set(preset.terminal_options) & set(arguments):
+            options += [word for word in preset.options if word not in arguments]
+        options += preset.new_window if text.new_window else ()
+        options += preset.keep_focus if text.keep_focus else ()
+    return options
 
 
 def _tail(arguments: Sequence[str], text: Text, preset: Preset | None) -> list[str]:

@@ -61,6 +61,10 @@ class Courier(Pane):
         return f"{self.text.name} on {self.text.host}"
 
     @property
+    def editor(self) -> str:
+        return self._editor
+
+    @property
     def touched(self) -> bool:
         """Did the editor do anything to the file, whatever became of it?"""
         return self._offered is not None or bool(self._complaint)

@@ -16,6 +16,9 @@ from rbridge.adapters.guards import Guard
 Position = Callable[[str, int, int], "list[str]"]
 """(file, line, column) -> arguments; line and column are at least 1."""
 
+Diff = Callable[[str, str], "list[str]"]
+"""(left file, right file) -> arguments."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -25,7 +28,8 @@ class Preset:
     process is the editor itself and not a command that waits for it, so it must not be ended with the edit.
     *modes* turn that around: an option of the user's that makes it a terminal program, or one with a window.
     *again*: the command, with these options in place of *options*, has a running instance show a text that it
-    has already; None where it would only start another one.
+    has already; None where it would only start another one. *folders*: it shows a directory that it is
+    started with. *diff*: the arguments that compare two files; None where it cannot, or does not wait then.
     *keeps* says what it keeps of a text on the laptop's disk and no option of a command line prevents.
     """
 
@@ -40,6 +44,8 @@ class Preset:
     terminal_options: tuple[str, ...] = ()
     window_options: tuple[str, ...] = ()
     again: tuple[str, ...] | None = None
+    folders: bool = True
+    diff: Diff | None = None
     keeps: str = ""
 
     @property
@@ -78,13 +84,33 @@ def _mate(file: str, line: int, column: int) -> list[str]:
     return ["--line", f"{line}:{column}", file]
 
 
+def _file(file: str, line: int, column: int) -> list[str]:
+    return [file]
+
+
+def _diff(*before: str) -> Diff:
+    return lambda left, right: [*before, left, right]
+
+
+def _ediff(left: str, right: str) -> list[str]:
+    words = " ".join(guards.elisp(file) for file in (left, right))
+    return ["--eval", f"(ediff-files {words})"]
+
+
 _BACKUPS = "unsaved text in its Backups directory (hot exit) and saved versions in its local history"
+_RECOVERY = "nvi's recovery file in /var/tmp until it ends"
 _JETBRAINS = "earlier versions in its local history and caches"
 
 
 def _code(*names: str) -> Preset:
     return Preset(
-        names, _colons("--goto"), ("--wait",), ("--new-window",), again=(), keeps=_BACKUPS
+        names,
+        _colons("--goto"),
+        ("--wait",),
+        ("--new-window",),
+        again=(),
+        diff=_diff("--diff"),
+        keeps=_BACKUPS,
     )  # without -n or -r it follows the user's window.openFilesInNewWindow
 
 
@@ -115,8 +141,16 @@ GRAPHICAL = (
     ),
     Preset(("mate",), _mate, ("--wait",), again=()),
     Preset(("kate",), _options("--line", "--column"), ("--block",), ("--new",), lasting=True, again=()),
-    Preset(("gedit",), _plus(), ("--wait",), ("--new-window",), lasting=True, again=()),
-    Preset(("gvim", "mvim"), _vim, ("-f",), guard=guards.vim, lasting=True, terminal_options=("-v",)),
+    Preset(("gedit",), _plus(), ("--wait",), ("--new-window",), lasting=True, again=(), folders=False),
+    Preset(
+        ("gvim", "mvim"),
+        _vim,
+        ("-f",),
+        guard=guards.vim,
+        lasting=True,
+        terminal_options=("-v",),
+        diff=_diff("-d"),
+    ),
     Preset(
         ("emacsclient",),
         _plus(),
@@ -130,20 +164,37 @@ GRAPHICAL = (
 )
 
 TERMINAL = (
-    Preset(("nvim",), _vim, guard=guards.vim, terminal=True),
+    Preset(("nvim",), _vim, guard=guards.vim, terminal=True, diff=_diff("-d")),
     # -f is for -g: without it the command returns at once, and that would be the end
-    Preset(("vim",), _vim, ("-f",), guard=guards.vim, terminal=True, lasting=True, window_options=("-g",)),
+    Preset(
+        ("vim",),
+        _vim,
+        ("-f",),
+        guard=guards.vim,
+        terminal=True,
+        lasting=True,
+        window_options=("-g",),
+        diff=_diff("-d"),
+    ),
     Preset(("hx", "helix"), _colons(), terminal=True),
-    Preset(("micro",), _plus(), guard=guards.micro, terminal=True),
-    Preset(("nano",), _plus(","), guard=guards.nano, terminal=True),
-    Preset(("emacs",), _plus(), ("-nw",), guard=guards.emacs, terminal=True),
-    Preset(("kak",), _plus(), terminal=True),
-    Preset(("joe", "jmacs", "jstar", "jpico"), _plus_line, guard=guards.joe, terminal=True),
-    Preset(("vi", "nvi"), _plus_line, terminal=True, keeps="nvi's recovery file in /var/tmp until it ends"),
+    Preset(("micro",), _plus(), guard=guards.micro, terminal=True, folders=False),
+    Preset(("nano",), _plus(","), guard=guards.nano, terminal=True, folders=False),
+    Preset(("emacs",), _plus(), ("-nw",), guard=guards.emacs, terminal=True, diff=_ediff),
+    Preset(("kak",), _plus(), terminal=True, folders=False),
+    Preset(("joe", "jmacs", "jstar", "jpico"), _plus_line, guard=guards.joe, terminal=True, folders=False),
+    Preset(
+        ("vi", "nvi"),
+        _plus_line,
+        terminal=True,
+        folders=False,
+        keeps="nvi's recovery file in /var/tmp until it ends",
+    ),
 )
 
 # An Emacs with a window when the user has a display and did not say -nw.
-EMACS_WINDOW = Preset(("emacs",), _plus(), guard=guards.emacs, lasting=True, terminal_options=("-nw", "-t"))
+EMACS_WINDOW = Preset(
+    ("emacs",), _plus(), guard=guards.emacs, lasting=True, terminal_options=("-nw", "-t"), diff=_ediff
+)
 
 PLAIN_TERMINAL = (
     "mg",
@@ -175,6 +226,26 @@ WAIT_OPTIONS = {
     "open": "-W",
 }
 """What makes an editor without a preset wait, for a message."""
+
+
+COMPARING = (
+    Preset(("meld",), _file, diff=_diff()),
+    Preset(("kompare",), _file, diff=_diff()),
+    Preset(("kdiff3",), _file, diff=_diff()),
+    Preset(("diffuse",), _file, diff=_diff()),
+    Preset(("xxdiff",), _file, diff=_diff()),
+    Preset(("bcompare",), _file, diff=_diff("-solo")),
+)
+"""Programs with a window that compare two files and wait until that is closed; for what is configured."""
+
+
+def comparing(program: str, *, display: bool) -> Preset:
+    """The preset with which *program* compares two files: one of which nothing is known is given both."""
+    name = os.path.basename(program)
+    known = next(
+        (preset for preset in COMPARING if name in preset.names), preset_of(program, display=display)
+    )
+    return known if known is not None and known.diff is not None else Preset((name,), _file, diff=_diff())
 
 
 def preset_of(program: str, *, display: bool) -> Preset | None:

@@ -208,12 +208,13 @@ def _vim_pattern(path: str) -> str:
 
 def _emacs_load(site: Site) -> str:
     script = site.private / "guard.el"
-    lines = "\n".join(f"(add-to-list 'rbridge-files {_elisp(p + '/')})" for p in _spellings(site.files))
+    lines = "\n".join(f"(add-to-list 'rbridge-files {elisp(p + '/')})" for p in _spellings(site.files))
     script.write_text(EMACS.replace("(add-to-list 'rbridge-files {files})", lines))
-    return f"(load {_elisp(str(script))} nil t t)"
+    return f"(load {elisp(str(script))} nil t t)"
 
 
-def _elisp(text: str) -> str:
+def elisp(text: str) -> str:
+    """*text* as a string of Emacs Lisp."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -13,11 +13,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rbridge.adapters.base import Text
+from rbridge.adapters.folder import Root
 from rbridge.errors import CannotCreate
 
 _PRIVATE = re.compile(r"\.rbridge-\w+")
@@ -46,6 +47,12 @@ def root_of(text: Text) -> Path:
         if parent.name == text.id:
             return parent
     raise ValueError(f"{text.file} does not lie in a directory named {text.id}")
+
+
+def as_text(root: Root) -> Text:
+    """A folder as a text without content, for what starts an editor on either."""
+    text = Text(root.id, root.host, root.path, root.name, root.directory, 0)
+    return replace(text, new_window=root.new_window, keep_focus=root.keep_focus)
 
 
 @contextmanager

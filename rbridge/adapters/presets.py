@@ -13,7 +13,7 @@ from rbridge.adapters import terminal as terminals
 from rbridge.adapters.absent import Absent
 from rbridge.adapters.base import Adapter
 from rbridge.adapters.command import CommandAdapter
-from rbridge.adapters.editors import GRAPHICAL, PLAIN_TERMINAL, TERMINAL, preset_of
+from rbridge.adapters.editors import GRAPHICAL, PLAIN_TERMINAL, TERMINAL, comparing, preset_of
 from rbridge.adapters.process import Opener
 from rbridge.adapters.rmate import RmateAdapter
 from rbridge.adapters.starter import Bare
@@ -36,16 +36,21 @@ def choose(
     *,
     terminal: str | None = None,
     here: Opener | None = None,
+    diff: str | None = None,
 ) -> Adapter:
     """The adapter for *spec*: a preset's name, a command, or ``rmate:[HOST:]PORT``.
 
     Without *spec*: the first editor with a window that is installed, if there is a display; else $VISUAL,
     else $EDITOR, else the first terminal editor that is installed. *terminal* is the configured terminal's
-    command.
+    command, *diff* that of the program which compares two files in place of an editor that is started.
     Raises UsageError when *spec* makes no sense, names a program that is not there, or nothing is found.
     """
     environ = os.environ if environ is None else environ
-    return _Choice(environ, which, terminal, here).make(spec)
+    choice = _Choice(environ, which, terminal, here)
+    adapter = choice.make(spec)
+    if diff is not None and isinstance(adapter, CommandAdapter):
+        adapter.differ = choice.differ(diff)
+    return adapter
 
 
 def bare(
@@ -86,6 +91,19 @@ class _Choice:
         if adapter is None:
             raise UsageError("no editor was found that can be opened from here", _HINT)
         return adapter
+
+    def differ(self, spec: str) -> CommandAdapter:
+        words = _words(spec, "diff")
+        program = self._find(words[0])
+        if program is None:
+            raise UsageError(f"diff: there is no program {words[0]!r}", "install it, or name another one")
+        return CommandAdapter(
+            words,
+            preset=comparing(program, display=self._display),
+            opener=self._opener(words, program),
+            environ=self._environ,
+            which=self._which,
+        )
 
     def bare(self, specs: Iterable[str]) -> Bare | None:
         for spec in specs:

@@ -24,7 +24,8 @@ SHOWN = 200  # bytes of an editor's last words that go into a message
 class Start:
     """What to start: *argv* with an absolute program first, where, and in which environment.
 
-    *added* are variables on top of *environ*. *title* names the window. *private* is a directory of ours.
+    *added* are variables on top of *environ*. *title* names the window. *guards* are the options
+    among *argv* that keep the text from being obeyed, or kept. *private* is a directory of ours.
     """
 
     editor: str
@@ -33,6 +34,7 @@ class Start:
     private: Path
     environ: Mapping[str, str]
     added: Mapping[str, str] = field(default_factory=dict)
+    guards: Sequence[str] = ()
     title: str = ""
     keep_focus: bool = False
 

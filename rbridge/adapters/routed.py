@@ -10,6 +10,8 @@ import trio
 from rbridge.adapters.absent import Absent
 from rbridge.adapters.attached import Attached
 from rbridge.adapters.base import Adapter, Desk, Pane, Text
+from rbridge.adapters.folder import FolderDesk, FolderPane, Root
+from rbridge.adapters.place import as_text
 from rbridge.adapters.starter import Starter
 from rbridge.errors import NotListening, clean
 
@@ -23,7 +25,7 @@ class Routed(Adapter):
         self.name = other.name
         self._attached = attached
         self._other = other
-        self._starter = starter or Starter(())
+        self._starter = starter
 
     def describe(self) -> str:
         if self._starter:
@@ -43,9 +45,7 @@ class Routed(Adapter):
         self, text: Text, desk: Desk, *, task_status: trio.TaskStatus[Pane] = trio.TASK_STATUS_IGNORED
     ) -> None:
         opened = _Opened(task_status)
-        why = ""
-        if self._starter and not self._attached.windows:
-            why = await self._starter.start(text, self._attached)
+        why = await self._start(text)
         if self._attached.windows:
             try:
                 await self._attached.edit(text, desk, task_status=opened)
@@ -57,6 +57,33 @@ class Routed(Adapter):
         if why:
             desk.tell(clean(f"{text.name}: {why}"))
         await self._other.edit(text, desk, task_status=task_status)
+
+    async def browse(
+        self,
+        root: Root,
+        desk: FolderDesk,
+        *,
+        task_status: trio.TaskStatus[FolderPane] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        opened = _Opened(task_status)
+        why = "" if root.again else await self._start(as_text(root))
+        if self._attached.windows or root.again:
+            try:
+                await self._attached.browse(root, desk, task_status=opened)
+            except NotListening:
+                if opened or root.again:
+                    raise
+            else:
+                return
+        if why:
+            desk.tell(clean(f"{root.name}: {why}"))
+        await self._other.browse(root, desk, task_status=task_status)
+
+    async def _start(self, text: Text) -> str:
+        """See to it that an editor is attached, where one can be started: in one line why none is."""
+        if self._starter is None or self._attached.windows:
+            return ""
+        return await self._starter.start(text, self._attached)
 
     def runs(self, text: Text, resume: Mapping[str, Any]) -> bool:
         return self._of(text, resume) is not None
@@ -79,10 +106,10 @@ class Routed(Adapter):
         return next((one for one in (self._attached, self._other) if one.runs(text, resume)), None)
 
 
-class _Opened(trio.TaskStatus[Pane]):
-    """Remembers whether a text was open."""
+class _Opened(trio.TaskStatus[Any]):
+    """Remembers whether a text, or a folder, was open."""
 
-    def __init__(self, status: trio.TaskStatus[Pane]) -> None:
+    def __init__(self, status: trio.TaskStatus[Any]) -> None:
         self._status = status
         self._done = False
 

@@ -1,4 +1,4 @@
-"""Starts an editor whose plug-in is installed, for a text that comes while none is attached."""
+"""Starts an editor whose plug-in is installed, for a text or a folder that comes while none is attached."""
 
 from __future__ import annotations
 
@@ -45,17 +45,14 @@ class House(Protocol):
 
 
 class Starter:
-    """Starts the first of *editors*, one at a time: whoever comes meanwhile waits for the same."""
+    """Starts *editor*, one at a time: whoever comes meanwhile waits for the same."""
 
-    def __init__(self, editors: Sequence[Bare]) -> None:
-        self._editors = editors
+    def __init__(self, editor: Bare) -> None:
+        self._editor = editor
         self._turn = trio.Lock()
 
-    def __bool__(self) -> bool:
-        return bool(self._editors)
-
     def describe(self) -> str:
-        return self._editors[0].describe()
+        return self._editor.describe()
 
     async def start(self, text: Text, house: House) -> str:
         """Start an editor for *text*, and return when its plug-in has come to *house*.
@@ -65,15 +62,12 @@ class Starter:
         async with self._turn:
             if house.windows:
                 return ""
-            why = ""
-            for editor in self._editors:
-                try:
-                    if await _attached(editor, text, house):
-                        return ""
-                    why = f"{editor.name} was started, and its plug-in did not connect in {PATIENCE:g} s"
-                except RbridgeError as error:
-                    why = str(error)
-            return why
+            try:
+                if await _attached(self._editor, text, house):
+                    return ""
+            except RbridgeError as error:
+                return str(error)
+            return f"{self._editor.name} was started, and its plug-in did not connect in {PATIENCE:g} s"
 
 
 async def _attached(editor: Bare, text: Text, house: House) -> bool:

@@ -11,6 +11,9 @@ from urllib.parse import quote
 import trio
 
 from rbridge import __version__
+from rbridge.adapters import browsing, viewer
+from rbridge.adapters.base import Text
+from rbridge.adapters.browsing import UNKNOWN_FOLDER, Browsing
 from rbridge.adapters.buffer import OPEN, UNKNOWN_BUFFER, Buffer
 from rbridge.errors import clean
 from rbridge.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Peer, RpcError
@@ -42,6 +45,9 @@ class House(Protocol):
     async def expected(self, document: str) -> None:
         """Return once it is here, if it is one that another daemon left and that goes on."""
 
+    def folder(self, folder: str) -> Browsing | None:
+        """The folder of this id."""
+
     def enters(self, window: Window) -> None:
         """*window* can show texts from now on; it counts as the one that was focused last."""
 
@@ -57,6 +63,12 @@ class Window:
         self.client: tuple[str, object] = "", None
         self.base64 = False
         self.question = False
+        self.diff = False
+        self.folders = False
+        self.viewer: frozenset[str] = frozenset()
+        """The extensions of the files that it shows though they are no texts."""
+        self.claims: set[tuple[str, str]] = set()
+        """Host and path of the folders that it showed before it was connected."""
         self._house = house
         self._stream = stream
         self._ready = False
@@ -79,6 +91,10 @@ class Window:
         look.register(self._stream.socket.fileno(), 0)
         return not look.poll(0)  # an end and an error are told without having been asked for
 
+    def views(self, text: Text) -> bool:
+        """Whether *text*, which is a picture or the like, can be seen here."""
+        return viewer.extension(text) in self.viewer
+
     async def open(self, buffer: Buffer) -> None:
         """Have *buffer* shown here.
 
@@ -89,7 +105,8 @@ class Window:
         try:
             with trio.CancelScope(deadline=trio.current_time() + OPEN) as scope:
                 buffer.opening = scope
-                await self._peer.request("buffer/open", _head(buffer))
+                unseen = {"diff": True} if self.diff and buffer.text.half is not None else {}
+                await self._peer.request("buffer/open", {**head(buffer), **unseen})
             if scope.cancelled_caught:
                 raise trio.TooSlowError
         except (trio.TooSlowError, trio.BrokenResourceError, RpcError):
@@ -103,9 +120,27 @@ class Window:
         again = {"line": line, "column": column, "newWindow": False, "keepFocus": False}
         try:
             with trio.move_on_after(OPEN):
-                await self._peer.request("buffer/open", {**_head(buffer), **again})
+                await self._peer.request("buffer/open", {**head(buffer), **again})
         except (trio.BrokenResourceError, RpcError) as error:
             logger.info("%s cannot show %s again: %s", self.name, buffer.text.name, clean(str(error)))
+
+    async def compare(self, left: Buffer, right: Buffer, /) -> str:
+        """Have two buffers of this window shown beside each other; nothing, or why not in one line."""
+        if not self.diff:
+            return f"{self.name} shows no diff, or its plug-in is an older one: both files are open"
+        title = f"{left.text.name} ↔ {right.text.name}"
+        said = {"left": left.text.id, "right": right.text.id, "title": title}
+        last = right.text
+        how = {"newWindow": last.new_window, "keepFocus": last.keep_focus, "wait": last.wait}
+        try:
+            await self._peer.request("buffer/diff", {**said, **how}, OPEN)
+        except trio.TooSlowError:
+            return f"{self.name} does not answer, so there is no diff"
+        except trio.BrokenResourceError:
+            return f"{self.name} is gone, so there is no diff"
+        except RpcError as error:
+            return clean(f"{self.name} cannot show the diff: {error.message}")
+        return ""
 
     async def ask(self, message: str, answers: Sequence[str]) -> str | None:
         """One of *answers*, or None where the user gave none of them. Raises BrokenResourceError."""
@@ -116,6 +151,16 @@ class Window:
             return None
         answer = said.get("answer") if isinstance(said, dict) else None
         return answer if isinstance(answer, str) and answer in answers else None
+
+    async def show(self, folder: Browsing) -> None:
+        """Have *folder* shown here; raises as :meth:`open` does."""
+        folder.goes_to(self)
+        try:
+            await self._peer.request("folder/open", folder.head(), OPEN)
+        except (trio.TooSlowError, trio.BrokenResourceError, RpcError):
+            folder.lost(self)
+            self.say("folder/closed", {"id": folder.root.id, "message": "it was opened elsewhere"})
+            raise
 
     def say(self, method: str, params: Mapping[str, Any]) -> None:
         """Notify the plug-in, if it is still there."""
@@ -141,6 +186,10 @@ class Window:
         if method == "buffer/focus":
             self._focus(params)
             return None
+        asked = browsing.METHODS.get(method)
+        if asked is not None:
+            folder = self._folder(params.get("id" if method == "folder/close" else "folder"))
+            return asked(folder, params) or _nothing()
         answer = METHODS.get(method)
         if answer is None:
             raise RpcError(METHOD_NOT_FOUND, f"there is no {clean(method)[:80]}")
@@ -159,15 +208,21 @@ class Window:
         self.name = clean(str(client.get("name") or "an editor"))[:64]
         self.client = self.name, client.get("pid")
         self.base64 = can.get("base64") is True
-        self.question = can.get("question") is True
-        said = params.get("buffers", [])
-        if not isinstance(said, list):
-            raise RpcError(INVALID_PARAMS, "buffers is a list")
+        self.question, self.diff = can.get("question") is True, can.get("diff") is True
+        self.folders, self.viewer = can.get("folders") is True, viewer.claimed(can.get("viewer"))
+        said, folders = params.get("buffers", []), params.get("folders", [])
+        if not isinstance(said, list) or not isinstance(folders, list):
+            raise RpcError(INVALID_PARAMS, "buffers and folders are lists")
+        shown = [one for one in folders if isinstance(one, dict)]
+        self.claims = {(str(one.get("host")), str(one.get("path"))) for one in shown}
         self._ready = True
         self._greeted.set()
-        return self._enter([str(one.get("id")) for one in said if isinstance(one, dict)])
+        return self._enter(
+            [str(one.get("id")) for one in said if isinstance(one, dict)],
+            [str(one.get("id")) for one in shown],
+        )
 
-    async def _enter(self, documents: list[str]) -> dict[str, Any]:
+    async def _enter(self, documents: list[str], shown: list[str]) -> dict[str, Any]:
         going_on = []
         for document in documents:
             await self._house.expected(document)
@@ -176,13 +231,25 @@ class Window:
                 going_on.append(buffer)
         for buffer in going_on:
             buffer.goes_to(self)
+        folders = [folder for folder in map(self._house.folder, shown) if folder is not None]
+        folders = [folder for folder in folders if self._may_show(folder)]
+        for folder in folders:
+            folder.goes_to(self)
         self._house.enters(self)
         logger.info("%s is attached, with %d texts", self.name, len(going_on))
         return {
             "version": VERSION,
             "server": {"name": "rbridge", "version": __version__},
             "buffers": [buffer.standing() for buffer in going_on],
+            "folders": [folder.standing() for folder in folders],
         }
+
+    def _may_show(self, folder: Browsing) -> bool:
+        """Whether *folder* was in this window before."""
+        before = folder.window
+        return not folder.closing and (
+            before is None or (isinstance(before, Window) and before.client == self.client)
+        )
 
     def _may_have(self, buffer: Buffer) -> bool:
         """Whether *buffer* was in this window before: nobody has it now, or a connection that died unseen."""
@@ -202,12 +269,18 @@ class Window:
             raise RpcError(UNKNOWN_BUFFER, "this window has no such buffer")
         return buffer
 
+    def _folder(self, folder: Any) -> Browsing:
+        found = self._house.folder(str(folder))
+        if found is None or found.window is not self or found.closing:
+            raise RpcError(UNKNOWN_FOLDER, "this window has no such folder")
+        return found
+
 
 async def _nothing() -> dict[str, Any]:
     return {}
 
 
-def _head(buffer: Buffer) -> dict[str, Any]:
+def head(buffer: Buffer) -> dict[str, Any]:
     """What ``buffer/open`` says."""
     text, shown = buffer.text, buffer.shown
     path = text.path if text.path.startswith("/") else f"/{text.name}"

@@ -8,6 +8,7 @@ import trio
 
 from rbridge.adapters.buffer import Buffer
 from rbridge.adapters.place import place_for
+from tests.adapters.browses import Browse
 from tests.adapters.buffers import OLD, Open
 from tests.adapters.desk import FakeDesk, make_text
 
@@ -24,3 +25,10 @@ async def open_(tmp_path: Path) -> AsyncIterator[Open]:
             nursery.start_soon(buffer.deliver)
             yield Open(text, buffer, desk)
             nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def browse(tmp_path: Path) -> AsyncIterator[Browse]:
+    async with trio.open_nursery() as nursery:
+        yield Browse(tmp_path, nursery)
+        nursery.cancel_scope.cancel()

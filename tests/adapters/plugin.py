@@ -46,14 +46,35 @@ class Shown:
         self.closed = False
 
 
-class Plugin:
-    """One window. *refuse* makes it answer ``buffer/open`` with an error, *silent* never."""
+class Folder:
+    """A folder of the editor."""
 
-    def __init__(self, name: str = "Editor", *, base64: bool = True) -> None:
+    def __init__(self, head: dict[str, Any]) -> None:
+        self.head = head
+        self.id: str = head["id"]
+        self.connected = True
+        self.focused = 0
+        self.found: list[dict[str, Any]] = []
+        self.changed: list[str] = []
+        self.closed = False
+
+
+class Plugin:
+    """One window. *refuse* makes it answer ``buffer/open`` and ``folder/open`` with an error, *silent*
+    never.
+    """
+
+    def __init__(
+        self, name: str = "Editor", *, base64: bool = True, folders: bool = True, viewer: object = False
+    ) -> None:
         self.name = name
         self.pid = next(_PIDS)
         self.base64 = base64
         self.buffers: dict[str, Shown] = {}
+        self.can = {"folders": folders, "viewer": viewer, "diff": True}
+        self.diffs: list[dict[str, Any]] = []  # that it was asked to show
+        self.folders: dict[str, Folder] = {}
+        self.found: list[dict[str, Any]] = []  # all that fs/found said
         self.refuse: RpcError | None = None
         self.silent = False
         self.takes = True  # texts of the host, where the user has changed nothing
@@ -87,10 +108,16 @@ class Plugin:
         said = {
             "version": 1,
             "client": {"name": self.name, "version": "1", "plugin": "0", "pid": self.pid},
-            "capabilities": {"base64": self.base64, "question": self.answer is not None},
+            "capabilities": {**self.can, "base64": self.base64, "question": self.answer is not None},
             "buffers": buffers,
+            "folders": [
+                {"id": one.id, "host": one.head["host"], "path": one.head["path"]}
+                for one in self.folders.values()
+            ],
         }
         self.welcome = await self.ask("initialize", **{**said, **changes})
+        for state in self.welcome["folders"]:
+            self.folders[state["id"]].connected = state["connected"]
         for state in self.welcome["buffers"]:
             shown = self.buffers[state["id"]]
             shown.states.append(state)
@@ -167,6 +194,25 @@ class Plugin:
             shown.modified = shown.text != data
         return answer
 
+    async def folder(self, path: str = "") -> Folder:
+        """Wait for a folder, of this path where one is wanted."""
+        return await self.until(
+            lambda: next((one for one in self.folders.values() if path in ("", one.head["path"])), None)
+        )
+
+    async def fs(self, folder: Folder, do: str, path: str | None = None, **params: Any) -> Any:
+        """Ask something of a folder."""
+        if path is not None:
+            params["path"] = path
+        return await self.ask(f"fs/{do}", folder=folder.id, **params)
+
+    async def fetch(self, folder: Folder, path: str, **params: Any) -> Shown:
+        """Open a file out of a folder."""
+        shown = Shown(await self.fs(folder, "open", path, **params))
+        await self.read(shown)
+        self.buffers[shown.id] = shown
+        return shown
+
     async def close(self, shown: Shown) -> None:
         await self.ask("buffer/close", id=shown.id)
         self.buffers.pop(shown.id, None)
@@ -180,6 +226,10 @@ class Plugin:
             return self._open(params)
         if method == "question":
             return self._question()
+        if method == "buffer/diff":
+            return self._compare(params)
+        if method.startswith(("folder/", "fs/")):
+            return self._of_folder(method, params)
         shown = self.buffers.get(str(params.get("id")))
         if shown is None:
             return None
@@ -207,6 +257,16 @@ class Plugin:
         """What the daemon said by *method*."""
         return [params for name, params in self.said if name == method]
 
+    async def _compare(self, params: dict[str, Any]) -> dict[str, Any]:
+        if self.refuse is not None:
+            raise self.refuse
+        if self.silent:
+            await trio.sleep_forever()
+        assert {params["left"], params["right"]} <= self.buffers.keys()
+        self.diffs.append(params)
+        self._wake()
+        return {}
+
     async def _open(self, params: dict[str, Any]) -> dict[str, Any]:
         if self.refuse is not None:
             raise self.refuse
@@ -221,6 +281,38 @@ class Plugin:
         shown = Shown(params)
         await self.read(shown)
         self.buffers[shown.id] = shown
+        self._wake()
+        return {}
+
+    def _of_folder(self, method: str, params: dict[str, Any]) -> Awaitable[Any] | None:
+        if method == "folder/open":
+            return self._show(params)
+        if method == "fs/found":
+            self.found.append(params)
+            return None
+        folder = self.folders.get(params["folder" if method == "fs/changed" else "id"])
+        if folder is None:
+            return None
+        if method == "folder/state":
+            folder.connected = params["connected"]
+        elif method == "folder/focus":
+            folder.focused += 1
+        elif method == "folder/closed":
+            folder.closed = True
+            del self.folders[folder.id]
+        else:
+            folder.changed += params["paths"]
+        return None
+
+    async def _show(self, params: dict[str, Any]) -> dict[str, Any]:
+        if self.refuse is not None:
+            raise self.refuse
+        if self.silent:
+            await trio.sleep_forever()
+        before = [one for one in self.folders.values() if one.head["uri"] == params["uri"]]
+        for one in before:  # of a daemon that was started anew
+            del self.folders[one.id]
+        self.folders[params["id"]] = Folder(params)
         self._wake()
         return {}
 

@@ -112,6 +112,7 @@ async def adopted(
     with place_again(text, resume) as place:
         buffer = Buffer(text, desk, place)
         await buffer.go_on_from({**resume, "known": digest(known)})
+        first = buffer.standing()["state"]
         one = Open(text, buffer, desk)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(buffer.deliver)
@@ -119,6 +120,7 @@ async def adopted(
             said, read = buffer.standing(), data_of(await one.read())
             assert (await one.write(b"last\n", OLD))["outcome"] == "saved"  # a base of before still counts
             nursery.cancel_scope.cancel()
+    assert first == ("saving" if desk.saves[:-1] else "clean")  # a window that is back at once hears of it
     return desk.saves[:-1], said, read
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rbridge.adapters.base import Text
-from rbridge.adapters.commandline import again, command_line
+from rbridge.adapters.commandline import again, command_line, compared
 from rbridge.adapters.editors import preset_of
 
 FILE = "/m/ID/gpu1/home/u/a b{line}.py"
@@ -133,3 +133,36 @@ def test_of_what_would_only_start_anew_there_is_no_such_command(name: str) -> No
 def _split(expected: str) -> list[str]:
     """The words, of which the file's name has a blank."""
     return [word.replace("@", FILE) for word in expected.replace(FILE, "@").split()]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("code", f"code --wait --diff {FILE} /m/ID2/gpu1/b.py"),
+        ("code --wait -n", f"code --wait -n --diff {FILE} /m/ID2/gpu1/b.py"),
+        ("codium", f"codium --wait --diff {FILE} /m/ID2/gpu1/b.py"),
+        ("vim", f"vim -f -d {FILE} /m/ID2/gpu1/b.py"),
+        ("nvim", f"nvim -d {FILE} /m/ID2/gpu1/b.py"),
+        ("gvim", f"gvim -f -d {FILE} /m/ID2/gpu1/b.py"),
+        ("emacs", f'emacs -nw --eval (ediff-files "{FILE}" "/m/ID2/gpu1/b.py")'),
+    ],
+)
+def test_two_files_that_are_compared(words: str, expected: str) -> None:
+    preset = preset_of(words.split()[0], display=False)
+    assert preset is not None
+    made = compared(words.split(), text(12, 5), Path("/m/ID2/gpu1/b.py"), preset)
+    assert " ".join(made) == expected
+
+
+def test_guards_and_a_new_window_go_before_them() -> None:
+    preset = preset_of("code", display=True)
+    assert preset is not None
+    made = compared(["code"], text(new_window=True), Path("/b"), preset, ["--guard"])
+    assert made == ["code", "--guard", "--wait", "--new-window", "--diff", FILE, "/b"]
+
+
+@pytest.mark.parametrize("words", ["nano", "kate", "emacsclient", "vim {file}"])
+def test_an_editor_or_a_command_that_takes_one_file_compares_none(words: str) -> None:
+    preset = preset_of(words.split()[0], display=True)
+    assert preset is not None
+    assert compared(words.split(), text(), Path("/b"), preset) == []

@@ -15,6 +15,7 @@ from rbridge.adapters.editors import (
     TERMINAL,
     WAIT_OPTIONS,
     Preset,
+    comparing,
     preset_of,
 )
 
@@ -193,3 +194,18 @@ def test_of_other_programs_nothing_is_known(name: str) -> None:
 
 def test_what_makes_another_editor_wait_is_an_option() -> None:
     assert all(option.startswith("-") for option in WAIT_OPTIONS.values())
+
+
+@pytest.mark.parametrize("name", ["meld", "kompare", "kdiff3", "some-tool"])
+def test_a_program_that_compares_gets_both_files(name: str) -> None:
+    preset = comparing(f"/usr/bin/{name}", display=True)
+    assert preset.name == name
+    assert preset.diff is not None
+    assert preset.diff("/a", "/b")[-2:] == ["/a", "/b"]
+
+
+def test_an_editor_compares_in_its_own_way_and_one_that_cannot_gets_both() -> None:
+    vim, nano = comparing("vim", display=False), comparing("nano", display=False)
+    assert vim is preset_of("vim", display=False)
+    assert nano.diff is not None
+    assert nano.diff("/a", "/b") == ["/a", "/b"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rbridge.adapters.absent import Absent
+from rbridge.adapters.command import CommandAdapter
 from rbridge.adapters.presets import bare, choose, program
 from rbridge.adapters.rmate import RmateAdapter
 from rbridge.errors import UsageError
@@ -135,3 +136,23 @@ def test_the_program_of_a_spec(spec: str, name: str) -> None:
 
 def test_attached_is_a_spec_that_starts_nothing() -> None:
     assert isinstance(choose("attached", {}, having()), Absent)
+
+
+def test_a_program_for_diffs_is_one_of_the_editor_that_is_started() -> None:
+    adapter = choose("nano", TMUX, having("tmux", "nano", "meld"), diff="meld --newtab")
+    assert isinstance(adapter, CommandAdapter)
+    assert adapter.differ is not None
+    assert adapter.differ.describe() == "meld in its own window"
+
+
+def test_without_one_the_editor_compares_itself() -> None:
+    adapter = choose("vim", TMUX, having("tmux", "vim"))
+    assert isinstance(adapter, CommandAdapter)
+    assert adapter.differ is None
+
+
+def test_a_program_for_diffs_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UsageError, match="diff: there is no program 'meld'"):
+        choose("vim", TMUX, having("tmux", "vim"), diff="meld")
+    with pytest.raises(UsageError, match="diff is empty"):
+        choose("vim", TMUX, having("tmux", "vim"), diff="")

@@ -20,6 +20,7 @@ from rbridge.adapters.terminal import NoTerminal
 from rbridge.errors import NotListening, RbridgeError
 from rbridge.jsonrpc import RpcError
 from tests.adapters.desk import FakeDesk, make_text
+from tests.adapters.folders import FakeFolderDesk, make_root
 from tests.adapters.plugin import Plugin
 from tests.adapters.traces import none_left
 
@@ -126,7 +127,7 @@ class Willing(Starter):
     """Has an editor whose plug-in connects, or says *why* not."""
 
     def __init__(self, rig: Rig, why: str = "") -> None:
-        super().__init__([Bare("ned", ["ned"], NoTerminal())])
+        super().__init__(Bare("ned", ["ned"], NoTerminal()))
         self.plugin = Plugin("Ned")
         self._rig = rig
         self._why = why
@@ -162,6 +163,24 @@ async def test_where_that_fails_the_user_is_told_and_the_other_opens_it(rig: Rig
     await rig.routed.edit(text, desk)
     assert rig.other.edited == [text.id]
     assert desk.told == ["train.py: ned did not come"]
+
+
+async def test_a_folder_starts_the_editor_that_has_its_plug_in(rig: Rig, tmp_path: Path) -> None:
+    willing = Willing(rig)
+    rig.routed = Routed(Attached(), rig.other, willing)
+    desk = FakeFolderDesk(rig.files, tmp_path, rig.nursery)
+    async with trio.open_nursery() as nursery:
+        pane = await nursery.start(rig.routed.browse, make_root(rig.files), desk)
+        assert pane.editor == "Ned"
+        await willing.plugin.ask("folder/close", id=(await willing.plugin.folder()).id)
+
+
+async def test_where_that_fails_the_folder_is_for_the_other(rig: Rig, tmp_path: Path) -> None:
+    rig.routed = Routed(Attached(), rig.other, Willing(rig, "ned did not come"))
+    desk = FakeFolderDesk(rig.files, tmp_path, rig.nursery)
+    with pytest.raises(NotListening, match="ed cannot show a folder"):
+        await rig.routed.browse(make_root(rig.files), desk)
+    assert desk.told == ["project: ned did not come"]
 
 
 async def test_each_goes_on_with_its_own(rig: Rig) -> None:

@@ -11,6 +11,7 @@ import trio.testing
 
 from rbridge.adapters import window as module
 from rbridge.adapters.attached import Attached
+from rbridge.adapters.browsing import Browsing
 from rbridge.adapters.buffer import OPEN, Buffer
 from rbridge.adapters.window import METHODS, Window
 from rbridge.jsonrpc import RpcError
@@ -28,6 +29,9 @@ class House:
 
     def buffer(self, document: str) -> Buffer | None:
         return self.buffers.get(document)
+
+    def folder(self, folder: str) -> Browsing | None:
+        return None
 
     async def expected(self, document: str) -> None:
         await self.coming.wait()
@@ -314,3 +318,33 @@ async def test_whether_the_plug_in_is_still_there_shows_at_once() -> None:
             assert window.here
             there.close()
             assert not window.here
+
+
+async def test_two_texts_are_compared(rig: Rig, plugin: Plugin, open_: Open) -> None:
+    rig.house.buffers[open_.text.id] = open_.buffer
+    async with plugin.connected(rig.connect()):
+        window = rig.house.entered[0]
+        await window.open(open_.buffer)
+        assert await window.compare(open_.buffer, open_.buffer) == ""
+        title = "train.py \N{LEFT RIGHT ARROW} train.py"
+        how = {"newWindow": False, "keepFocus": False, "wait": False}
+        assert plugin.diffs == [{"left": open_.text.id, "right": open_.text.id, "title": title, **how}]
+        plugin.refuse = RpcError(-32603, "no room")
+        assert await window.compare(open_.buffer, open_.buffer) == "Editor cannot show the diff: no room"
+    assert "is gone" in await window.compare(open_.buffer, open_.buffer)
+
+
+async def test_a_plug_in_that_does_not_answer_shows_no_diff(
+    rig: Rig, plugin: Plugin, open_: Open, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with plugin.connected(rig.connect()):
+        plugin.silent = True
+        why = await rig.house.entered[0].compare(open_.buffer, open_.buffer)
+    assert why == "Editor does not answer, so there is no diff"
+
+
+async def test_a_plug_in_that_knows_no_diffs_is_not_asked(rig: Rig, plugin: Plugin, open_: Open) -> None:
+    plugin.can["diff"] = False
+    async with plugin.connected(rig.connect()):
+        why = await rig.house.entered[0].compare(open_.buffer, open_.buffer)
+    assert why == "Editor shows no diff, or its plug-in is an older one: both files are open"
