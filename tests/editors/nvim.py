@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.editors.driver import Choice, Driver
-from tests.harness.environment import Home, rbridge, stop
+from tests.editors.nvim_tree import NeovimTree
+from tests.harness.environment import Home, Ran, rbridge, stop
 from tests.harness.wait import until
 
 READY = "return require('rbridge.link').ready"
@@ -104,7 +105,14 @@ class Neovim(Driver):
 
     def keys(self, keys: str) -> None:
         """Type *keys*, as ``:help key-notation`` spells them."""
-        self.home.run([binary(), "--server", str(self._socket), "--remote-send", keys]).ok()
+        self._send(keys).ok()
+
+    def last_keys(self, keys: str) -> None:
+        """Type *keys*, which end Neovim: it may be gone before it has said that it has them."""
+        self._send(keys)
+
+    def _send(self, keys: str) -> Ran:
+        return self.home.run([binary(), "--server", str(self._socket), "--remote-send", keys])
 
     def told(self) -> str:
         return str(self.lua("return vim.api.nvim_exec2('messages', {output = true}).output"))
@@ -162,6 +170,10 @@ class Neovim(Driver):
         return None if found is None else str(found)
 
     @property
+    def tree(self) -> NeovimTree:
+        return NeovimTree(self)
+
+    @property
     def out(self) -> str:
         """All that it printed."""
         return self._out.read_text(errors="replace")
@@ -200,7 +212,7 @@ class Neovim(Driver):
         self.lua("vim.api.nvim_exec_autocmds('FocusGained', {})")
 
     def quit(self, discard: bool = False) -> None:
-        self.keys(":qall!<CR>" if discard else ":qall<CR>")
+        self.last_keys(":qall!<CR>" if discard else ":qall<CR>")
 
     def ended(self) -> int:
         return self.process.wait(20)

@@ -115,7 +115,7 @@ def test_a_save_that_fails_leaves_the_buffer_modified(bench: Bench[Neovim]) -> N
     editor.keys("iX<Esc>:w<CR>")
     editor.said("is not saved on")
     assert editor.modified
-    editor.keys(":wq<CR>")
+    editor.last_keys(":wq<CR>")
     stays(lambda: editor.process.poll() is None, 0.3)
     file.rmdir()
     assert editor.lines[0] == "Xone"
@@ -162,7 +162,7 @@ def test_nothing_of_the_text_is_on_the_disk(bench: Bench[Neovim]) -> None:
     )
     editor.keys(f"i<C-r>='{marker}'<CR><Esc>:w<CR>")
     editor.said("saved on")
-    editor.keys(":wqa<CR>")
+    editor.last_keys(":wqa<CR>")
     assert editor.ended() == 0
     assert kept(marker, (bench.laptop.root,), bench.host.root) == []
     shada = (bench.laptop.path / ".local" / "state" / "nvim" / "shada" / "main.shada").read_bytes()
@@ -182,3 +182,27 @@ def test_what_is_opened_again_moves_to_the_line_and_keeps_what_was_typed(bench: 
     assert editor.modified
     editor.keys(":w<CR>")
     until(holds(file, b"Xone\ntwo\nthree\n"))
+
+
+def test_nothing_of_a_folder_is_on_the_disk(bench: Bench[Neovim]) -> None:
+    """What is searched for, found and yanked is not in the shada file; names are in the daemon's log only."""
+    marker = f"marker{os.urandom(8).hex()}"
+    editor, root = bench.browsing({f"{marker}.txt": f"{marker}\n", "b.txt": "b\n"})
+    assert editor.tree.search(marker) == [(f"{marker}.txt", 1)]
+    editor.keys('yy"ayy')
+    editor.tree.find(marker)
+    editor.keys("<Esc>:RbridgeFolder<CR>2ggyy")
+    editor.tree.make(f"{marker}.new")
+    editor.sees(".new")
+    editor.tree.rename(f"{marker}.txt", f"{marker}.moved")
+    until((root / f"{marker}.moved").exists)
+    editor.quit()
+    assert editor.ended() == 0
+    assert kept(marker, (bench.laptop.path,), bench.host.root) == []
+
+
+def test_what_is_renamed_keeps_the_cursor(bench: Bench[Neovim]) -> None:
+    editor, _ = bench.browsing({"a.txt": "a\n", "b.txt": "b\n", "c.txt": "c\n"})
+    editor.tree.rename("a.txt", "z.txt")
+    editor.tree.until_shows("z.txt")
+    until(lambda: editor.line(editor.cursor[0]).endswith("z.txt"))

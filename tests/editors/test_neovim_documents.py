@@ -113,7 +113,7 @@ def test_leaving_neovim_releases_who_waits_at_once(bench: Bench[Neovim]) -> None
     editor, file = bench.editor(), bench.host.file("COMMIT", "message\n")
     process = bench.wait(str(file))
     editor.sees("COMMIT")
-    editor.keys(":qa!<CR>")
+    editor.last_keys(":qa!<CR>")
     assert editor.ended() == 0
     assert process.wait(5) == 0
 

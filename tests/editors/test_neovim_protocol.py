@@ -52,8 +52,10 @@ def test_what_it_says_of_itself(server: AttachServer, editor: Neovim) -> None:
     assert hello["version"] == 1
     assert hello["client"]["name"] == "Neovim"
     assert hello["client"]["pid"] == editor.process.pid
-    assert hello["capabilities"] == {"base64": True, "question": True}
+    can = {"base64": True, "question": True, "folders": True, "viewer": False, "diff": True}
+    assert hello["capabilities"] == can
     assert "buffers" not in hello
+    assert "folders" not in hello
 
 
 def test_a_kept_text_stays_modified_until_it_has_arrived(server: AttachServer, editor: Neovim) -> None:
@@ -261,7 +263,7 @@ def test_keep_focus_and_new_window(server: AttachServer, editor: Neovim) -> None
 
 def test_what_is_new_to_it_is_no_method(server: AttachServer, editor: Neovim) -> None:
     with pytest.raises(AssertionError, match="no such method"):
-        server.ask("folder/open", {})
+        server.ask("folder/unheard", {})
     server.say("folder/changed", {})
     server.open()
 

@@ -1,6 +1,7 @@
 -- The documents that are open here, each in a buffer of its own.
 local link = require('rbridge.link')
 local messages = require('rbridge.messages')
+local names = require('rbridge.names')
 local saving = require('rbridge.saving')
 local text = require('rbridge.text')
 local window = require('rbridge.window')
@@ -46,6 +47,7 @@ function M.new(params)
     name = params.path ~= '' and vim.fs.basename(params.path) or params.name,
     language = params.language,
     readonly = params.readOnly,
+    spot = params.spot or params.path, -- where it is on its host
     state = 'clean',
     message = '',
     connected = true,
@@ -135,8 +137,8 @@ local function named(name)
   end)
 end
 
---- A buffer named rbridge://HOST/PATH, or rbridge://HOST~2/PATH where that is another document's.
-function M.claim(doc)
+--- A name that no other document has: rbridge://HOST/PATH, or rbridge://HOST~2/PATH.
+local function free_name(doc)
   local path = doc.path ~= '' and doc.path or doc.name
   path = path:sub(1, 1) == '/' and path or '/' .. path
   local number = 1
@@ -144,12 +146,36 @@ function M.claim(doc)
     local name = 'rbridge://' .. doc.host .. (number > 1 and '~' .. number or '') .. path
     local buf = named(name)
     if not buf then
-      return vim.fn.bufadd(name)
+      return name
     elseif not by_buf[buf] and not vim.bo[buf].modified then
       window.remove(buf) -- of an earlier life: a session, a file name on the command line
-      return vim.fn.bufadd(name)
+      return name
     end
     number = number + 1
+  end
+end
+
+--- A buffer for a document.
+function M.claim(doc)
+  return vim.fn.bufadd(free_name(doc))
+end
+
+--- A file or directory of a host has another place: what is open of it goes on there.
+function M.moved(host, from, to)
+  for _, doc in pairs(docs) do
+    local below = doc.spot:sub(1, #from + 1) == from .. '/'
+    if doc.host == host and (doc.spot == from or below) then
+      doc.spot = to .. doc.spot:sub(#from + 1)
+      doc.path = names.show(doc.spot)
+      doc.name = vim.fs.basename(doc.path)
+      local before = api.nvim_buf_get_name(doc.buf)
+      api.nvim_buf_set_name(doc.buf, free_name(doc))
+      local old = named(before)
+      if old and old ~= doc.buf then
+        api.nvim_buf_delete(old, { force = true }) -- Neovim keeps one with the old name
+      end
+      doc.refresh()
+    end
   end
 end
 
@@ -161,11 +187,18 @@ end
 --- BufReadCmd: the text into its buffer, for the first time or for :edit!.
 function M.read(buf)
   local doc, bo = by_buf[buf], vim.bo[buf]
+  if bo.filetype == 'rbridge' then
+    return require('rbridge.folders').refresh()
+  end
   bo.buftype, bo.swapfile, bo.undofile, bo.modeline, bo.fixendofline = 'acwrite', false, false, false, false
   bo.buflisted = true
+  local why = 'not open: run rbridge open PATH on its host'
+  if not doc then
+    doc, why = require('rbridge.opening').wait(buf, READ, why)
+  end
   if not doc or doc.lost then
     bo.modifiable = false
-    return messages.warning('not open: run rbridge open PATH on its host')
+    return why and messages.warning(why)
   end
   local first, bytes, base = doc.fresh ~= nil, doc.fresh, doc.base
   doc.fresh = nil

@@ -5,6 +5,7 @@ local M = {}
 function M.start()
   local api = vim.api
   local documents = require('rbridge.documents')
+  local folders = require('rbridge.folders')
   local history = require('rbridge.history')
   local registers = require('rbridge.registers')
   local group = api.nvim_create_augroup('rbridge', {})
@@ -32,16 +33,23 @@ function M.start()
   end)
   on('WinClosed', '*', function(args)
     documents.window_closed(args.buf)
+    folders.window_closed(args.buf)
   end)
   on({ 'BufEnter', 'FocusGained' }, '*', function(args)
     documents.focus(args.buf)
   end)
   on('BufEnter', '*', function(args)
-    history.enter(documents.by_buf[args.buf] ~= nil)
+    history.enter(documents.by_buf[args.buf] ~= nil or folders.by_buf[args.buf] ~= nil)
   end)
   on({ 'TextYankPost', 'RecordingLeave' }, ours, registers.note)
+  on('TextYankPost', '*', function(args)
+    if vim.b[args.buf].rbridge_search then
+      registers.note()
+    end
+  end)
   on('VimLeavePre', '*', function()
     documents.leave()
+    folders.leave()
     registers.forget()
     history.forget()
   end)
@@ -54,8 +62,10 @@ end
 
 --- For a statusline: `gpu1: saved` and the like for the current buffer (or another), empty if it is not ours.
 function M.status(buf)
-  local documents = package.loaded['rbridge.documents']
-  return documents and documents.status(buf or vim.api.nvim_get_current_buf()) or ''
+  local documents, folders = package.loaded['rbridge.documents'], package.loaded['rbridge.folders']
+  buf = buf or vim.api.nvim_get_current_buf()
+  local status = documents and documents.status(buf) or ''
+  return status == '' and folders and folders.status(buf) or status
 end
 
 return M

@@ -43,13 +43,21 @@ function M.call(method, params)
   return not err and result or nil, err
 end
 
+--- callback(error, result) comes exactly once. Returns what M.cancel takes.
 function M.ask(method, params, callback)
   if not peer or not (M.ready or method == 'initialize') then
     return vim.schedule(function()
       callback({ code = rpc.LOST, message = 'rbridge is not running' })
     end)
   end
-  peer:request(method, params, callback)
+  return peer:request(method, params, callback)
+end
+
+--- What was asked is not wanted any more: it is answered by an error, or as it would have been.
+function M.cancel(asked)
+  if asked then
+    M.notify('$/cancelRequest', { id = asked })
+  end
 end
 
 function M.notify(method, params)
@@ -98,11 +106,12 @@ local function begin()
         plugin = '0.1.0',
         pid = vim.uv.os_getpid(),
       },
-      capabilities = { base64 = true, question = true },
+      capabilities = { base64 = true, question = true, diff = true, folders = true, viewer = false },
       buffers = handlers.buffers(),
+      folders = handlers.folders(),
     })
     if result then
-      M.ready = true
+      M.ready, M.since = true, vim.uv.now()
       handlers.begun(result)
     elseif err.code ~= rpc.LOST then
       M.refused = err.message
@@ -154,7 +163,7 @@ function M.connect()
   })
 end
 
---- Begin to look for the daemon. `given` has buffers(), begun(result), lost(), refused(error), and the tables
+--- Begin to look for the daemon. `given` has buffers(), folders(), begun(result), lost(), refused(error), and the tables
 --- requests and notices, of functions by method; a request's runs inside M.go and returns result, error. A
 --- notice of which at_once(method, params) is true waits for nothing.
 function M.start(given)

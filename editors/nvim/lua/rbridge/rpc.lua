@@ -100,7 +100,9 @@ function Peer:request(method, params, callback)
   end
   self.last = self.last + 1
   self.pending[self.last] = callback
-  self:send({ id = self.last, method = method, params = params })
+  local id = self.last
+  self:send({ id = id, method = method, params = params })
+  return id
 end
 
 function Peer:notify(method, params)

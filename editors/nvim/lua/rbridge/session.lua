@@ -1,39 +1,27 @@
 -- What the daemon says: requests, notices, and what became of the documents after a lost connection.
 local documents = require('rbridge.documents')
+local folders = require('rbridge.folders')
 local link = require('rbridge.link')
 local messages = require('rbridge.messages')
+local opening = require('rbridge.opening')
 local saving = require('rbridge.saving')
 local window = require('rbridge.window')
 
 local M = {}
-local api = vim.api
 local docs, by_buf = documents.docs, documents.by_buf
 
 local AGAIN = 20 -- ms until it is looked again whether a buffer is there
-local opening = {} -- ids, as a set
-
 local requests, notices = {}, {}
 
 requests['buffer/open'] = function(params)
-  local doc = docs[params.id]
-  if not doc then
-    doc = documents.new(params)
-    opening[doc.id] = true
-    local bytes, base = documents.fetch(doc, 'buffer/read')
-    opening[doc.id] = nil
-    if not bytes then
-      return nil, base
-    end
-    doc.fresh, doc.base, doc.buf = bytes, base, documents.claim(doc)
-    docs[doc.id], by_buf[doc.buf] = doc, doc
-  end
-  doc.wait = doc.wait or params.wait
-  local fine, fault = pcall(window.show, doc.buf, params)
-  if not fine and not api.nvim_buf_is_loaded(doc.buf) then
-    docs[doc.id], by_buf[doc.buf] = nil, nil
-    error(fault, 0)
-  end
+  return opening.show(params)
 end
+
+requests['buffer/diff'] = function(params)
+  return require('rbridge.diff').show(params)
+end
+
+requests['folder/open'] = folders.open
 
 requests.question = function(params)
   local choice = link.pause(function(resume)
@@ -45,7 +33,7 @@ end
 notices['buffer/changed'] = function(params)
   local doc = docs[params.id]
   if not doc then
-    return opening[params.id] and vim.defer_fn(function()
+    return opening.coming(params.id) and vim.defer_fn(function()
       notices['buffer/changed'](params)
     end, AGAIN)
   end
@@ -97,6 +85,12 @@ notices['window/show'] = function(params)
   show(params.message or '')
 end
 
+notices['folder/focus'] = folders.focus
+notices['folder/state'] = folders.state
+notices['folder/closed'] = folders.closed
+notices['fs/changed'] = folders.changed
+notices['fs/found'] = folders.found
+
 -- The connection
 
 local function buffers()
@@ -109,6 +103,7 @@ end
 
 --- Connected, for the first time or again: what became of each document meanwhile.
 local function begun(result)
+  folders.begun(result.folders or {})
   local back = {}
   for _, one in ipairs(result.buffers or {}) do
     back[one.id] = one
@@ -145,14 +140,17 @@ function M.start()
     requests = requests,
     notices = notices,
     at_once = function(method, params) -- neither touches a window
-      return (method == 'buffer/state' or method == 'buffer/changed') and docs[params.id] ~= nil
+      local state = method == 'buffer/state' or method == 'buffer/changed'
+      return method == 'folder/state' or state and docs[params.id] ~= nil
     end,
     buffers = buffers,
+    folders = folders.shown,
     begun = begun,
     lost = function()
       for _, doc in pairs(docs) do
         doc.refresh()
       end
+      folders.lost()
       if next(docs) then
         messages.warning('connection lost, tried again; the texts stay')
       end

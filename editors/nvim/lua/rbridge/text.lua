@@ -16,16 +16,23 @@ local FORMS = {
   '^\244[\128-\143][\128-\191][\128-\191]',
 }
 
+--- Where the character that begins at a byte ends; nil where none does.
+function M.character(bytes, at)
+  if bytes:byte(at) < 128 then
+    return at
+  end
+  for _, form in ipairs(FORMS) do
+    local stop = select(2, bytes:find(form, at))
+    if stop then
+      return stop
+    end
+  end
+end
+
 function M.is_utf8(bytes)
   local at = bytes:find('[\128-\255]')
   while at do
-    local stop
-    for _, form in ipairs(FORMS) do
-      stop = select(2, bytes:find(form, at))
-      if stop then
-        break
-      end
-    end
+    local stop = M.character(bytes, at)
     if not stop then
       return false
     end
@@ -128,7 +135,12 @@ function M.fill(buf, bytes, first)
       upto = upto + 1
     end
   end
-  vim.api.nvim_buf_set_lines(buf, from, #old - upto, true, vim.list_slice(lines, from + 1, #lines - upto))
+  function M.put()
+    vim.api.nvim_buf_set_lines(buf, from, #old - upto, true, vim.list_slice(lines, from + 1, #lines - upto))
+  end
+  -- A text that comes for the first time moves no marks, and no entries of the quickfix list that led to it.
+  vim.cmd((first and 'lockmarks ' or '') .. "lua require('rbridge.text').put()")
+  M.put = nil
   for name, value in pairs(options) do
     bo[name] = value
   end

@@ -3,7 +3,7 @@ local M = {}
 local api = vim.api
 
 --- The user types into something else right now: keys must not land in a text that has just come.
-local function typing()
+function M.typing()
   return api.nvim_get_mode().mode:find('^[iRvVsS\22\19]') ~= nil
 end
 
@@ -15,7 +15,7 @@ local function free(win)
   local floats = api.nvim_win_get_config(win).relative ~= ''
   local kept = vim.o.hidden or not bo.modified or #vim.fn.win_findbuf(buf) > 1
   return not fixed and not floats and not vim.wo[win].previewwindow and kept
-    and (bo.buftype == '' or bo.buftype == 'acwrite')
+    and (bo.buftype == '' or bo.buftype == 'acwrite' or bo.filetype == 'rbridge')
 end
 
 local function found(buf)
@@ -23,20 +23,36 @@ local function found(buf)
   return here ~= -1 and here or vim.fn.win_findbuf(buf)[1]
 end
 
---- Show a buffer, as buffer/open says, and put the cursor where it says. Returns the window.
+--- The window of this tab page that shows a buffer, or may show it.
+function M.place(buf)
+  local places = { vim.fn.win_getid(vim.fn.winnr('#')), unpack(api.nvim_tabpage_list_wins(0)) }
+  local here = vim.fn.bufwinid(buf)
+  return here ~= -1 and here or vim.iter(places):find(function(win)
+    return win ~= 0 and free(win)
+  end)
+end
+
+--- Show a buffer, as buffer/open says, and put the cursor where it says. Returns the window. `how` may also have
+--- `win`, the window to take, and `split`, the side of it where a new one goes.
 function M.show(buf, how)
-  local quiet = how.keepFocus or typing()
+  if how.diff then
+    return -- buffer/diff does
+  end
+  local quiet = how.keepFocus or M.typing()
   local win = found(buf)
   if win then
     if not quiet then
       api.nvim_set_current_win(win)
     end
+  elseif how.split and not quiet and api.nvim_win_is_valid(how.win) then
+    win = api.nvim_open_win(buf, true, { split = how.split, win = how.win })
   elseif how.newWindow and not quiet then
     vim.cmd('tab sbuffer ' .. buf)
     win = api.nvim_get_current_win()
   else
     -- One that somebody waits for gets a window of its own: :q and :wq end it, and not the editor.
-    local places = { api.nvim_get_current_win(), unpack(api.nvim_tabpage_list_wins(0)) }
+    local places = { how.win and api.nvim_win_is_valid(how.win) and how.win or nil }
+    vim.list_extend(places, { api.nvim_get_current_win(), unpack(api.nvim_tabpage_list_wins(0)) })
     local place = not how.wait and not quiet and vim.iter(places):find(free)
     if place then
       api.nvim_win_set_buf(place, buf)
