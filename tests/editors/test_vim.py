@@ -235,6 +235,24 @@ def test_viminfo_has_nothing_of_ours(bench: Bench[Vim]) -> None:
     assert "rbridge:" not in viminfo
 
 
+def test_viminfo_has_nothing_of_a_folder(bench: Bench[Vim]) -> None:
+    editor, _ = bench.browsing({"secret-name.txt": "secret-marker\n"})
+    own = bench.laptop.file("own.txt", "own-text\n")
+    editor.keys("yG/secret<CR>")
+    assert editor.tree.search("secret-marker") == [("secret-name.txt", 1)]
+    editor.keys('"ayy/secret-m<CR>')
+    editor.tree.make("secret-new.txt")
+    editor.sees("secret-new.txt")
+    editor.keys(f":edit {own}<CR>")
+    editor.sees("own.txt")
+    editor.keys("/own-te<CR>:let g:own = 1<CR>:qa!<CR>")
+    assert editor.ended() == 0
+    viminfo = (bench.laptop.path / ".viminfo").read_text()
+    assert "g:own" in viminfo
+    assert "secret" not in viminfo
+    assert "rbridge:" not in viminfo
+
+
 def test_an_open_from_vims_own_terminal_leaves_the_terminal_in_view(bench: Bench[Vim]) -> None:
     editor = bench.editor()
     editor.keys(":terminal ++curwin sh<CR>")

@@ -49,7 +49,7 @@ def test_what_it_says_of_itself(server: AttachServer, editor: Vim) -> None:
     assert hello["client"]["name"] == "Vim"
     assert re.fullmatch(r"9\.\d\.\d+", hello["client"]["version"])
     assert hello["client"]["pid"] == editor.pid
-    assert hello["capabilities"] == {"base64": True, "question": True}
+    assert hello["capabilities"] == {"base64": True, "question": True, "diff": True, "folders": True}
     assert hello["buffers"] == []
 
 
@@ -211,7 +211,7 @@ def test_the_hosts_text_changed_while_the_connection_was_lost(server: AttachServ
 
 
 def test_its_help_is_found(server: AttachServer, editor: Vim) -> None:
-    for word in ("rbridge", ":RbridgeDiff", "b:rbridge", "rbridge-viminfo"):
+    for word in ("rbridge", ":RbridgeDiff", "b:rbridge", "rbridge-folders", ":RbridgeFind"):
         editor.do(f"help {word}")
         assert editor.ask("expand('%:t')") == "rbridge.txt"
 
@@ -234,6 +234,7 @@ def test_an_open_while_the_user_selects_leaves_the_selection(server: AttachServe
 
 def test_an_open_while_the_user_gives_a_command_waits(server: AttachServer, editor: Vim) -> None:
     editor.keys(":let g:done ")
+    editor.until("mode() == 'c'")
     server.send(
         {
             "id": 5,
@@ -272,7 +273,7 @@ def test_names_that_are_no_patterns_and_no_commands(server: AttachServer, editor
 
 def test_what_is_new_to_it_is_no_method(server: AttachServer, editor: Vim) -> None:
     with pytest.raises(AssertionError, match="no such method"):
-        server.ask("folder/open", {})
+        server.ask("folder/unheard", {})
     server.say("folder/changed", {})
     server.open()
 

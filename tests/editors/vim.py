@@ -12,13 +12,14 @@ import signal
 from typing import Any
 
 from tests.editors.driver import Choice, Driver
+from tests.editors.vim_tree import VimTree
 from tests.editors.vimchannel import SETTINGS, Desk
 from tests.harness.environment import Home, rbridge
 from tests.harness.tmux import Tmux
 from tests.harness.wait import Never, until
 
 READY = "rbridge#link#Ready()"
-KEYS = {"Esc": "Escape", "CR": "Enter", "Space": "Space", "Down": "Down", "C-c": "C-c", "C-r": "C-r"}
+KEYS = {"Esc": "Escape", "CR": "Enter"}  # where tmux has another name for a key
 COMMANDS = {"compare": ":RbridgeDiff<CR>", "overwrite": ":w!<CR>", "reload": ":edit!<CR>"}
 ANSWERS = ("compare", "overwrite", "reload")
 ASKED = "popup_list()->map({_, id -> getbufline(winbufnr(id), 1, '$')})"
@@ -73,7 +74,7 @@ class Vim(Driver):
         """Type *keys*, in Vim's own notation."""
         for special, text in re.findall(r"<([\w-]+)>|([^<]+)", keys):
             if special:
-                self.tmux.keys(KEYS[special])
+                self.tmux.keys(KEYS.get(special) or special)
             else:
                 self.tmux.type(text)
 
@@ -136,6 +137,10 @@ class Vim(Driver):
             shown + " && getwinvar(one.winid, '&diff')})->map({_, one -> getbufline(one.bufnr, 1, '$')})"
         )
         return "".join(line + "\n" for line in found[0]) if found else None
+
+    @property
+    def tree(self) -> VimTree:
+        return VimTree(self)
 
     def open_own(self, path: str) -> None:
         self.keys(f":edit {path}<CR>")

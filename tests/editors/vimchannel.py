@@ -8,8 +8,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-# Settings that open one, with the name of the tmux pane as its first message.
+# Settings that open one, with the name of the tmux pane as its first message. What is asked is evaluated in a
+# function, since Vim takes it for Vim9 script while a function of such a script waits.
 SETTINGS = """
+function! TestsAsk(expression)
+  return eval(a:expression)
+endfunction
 let s:test = ch_open('unix:{socket}', #{{mode: 'json'}})
 call ch_sendexpr(s:test, $TMUX_PANE)
 """
@@ -29,10 +33,11 @@ class Channel:
         self.over = False
 
     def ask(self, expression: str) -> Any:
-        """What *expression* is in this Vim; "ERROR" where it is none."""
+        """What *expression* is in this Vim, in its legacy script; "ERROR" where it is none."""
+        asked = "g:TestsAsk('" + expression.replace("'", "''") + "')"
         with self._lock:
             self._number -= 1
-            self._connection.sendall(json.dumps(["expr", expression, self._number]).encode())
+            self._connection.sendall(json.dumps(["expr", asked, self._number]).encode())
             while True:
                 number, answer = self._next()
                 if number == self._number:

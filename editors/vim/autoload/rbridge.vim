@@ -5,6 +5,7 @@ import autoload './rbridge/documents.vim'
 import autoload './rbridge/history.vim'
 import autoload './rbridge/messages.vim'
 import autoload './rbridge/registers.vim'
+import autoload './rbridge/search.vim'
 import autoload './rbridge/session.vim'
 
 # Begin to look for the daemon; plugin/rbridge.vim does this once there is a screen.
@@ -23,8 +24,14 @@ export def Start()
     autocmd QuitPre rbridge://* documents.Quitting(bufnr())
     autocmd WinClosed * documents.WindowClosed(winbufnr(str2nr(expand('<amatch>'))))
     autocmd BufEnter,FocusGained * documents.Focus(bufnr())
-    autocmd BufEnter * history.Enter(documents.Status(bufnr()) != '')
+    autocmd BufEnter * history.Enter(documents.Status(bufnr()) != '' || search.Listed())
+    autocmd FileType qf history.Enter(search.Listed()) # the first time it is entered before it is known
     autocmd TextYankPost rbridge://* registers.Note(v:event)
+    autocmd TextYankPost * {
+        if search.Listed()
+          registers.Note(v:event)
+        endif
+      }
     autocmd VimLeavePre * {
         documents.Leave()
         registers.Forget()

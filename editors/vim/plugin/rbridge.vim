@@ -5,7 +5,9 @@ endif
 
 vim9script
 
+import autoload 'rbridge/browse.vim'
 import autoload 'rbridge/conflict.vim'
+import autoload 'rbridge/search.vim'
 import autoload 'rbridge.vim'
 
 if exists('g:loaded_rbridge')
@@ -19,6 +21,18 @@ endif
 
 command RbridgeDiff conflict.Compare(bufnr())
 command -nargs=1 -complete=custom,rbridge#conflict#Choices RbridgeResolve conflict.Resolve(bufnr(), <q-args>)
+
+# Folders of hosts. What needs a name asks for it where none is given.
+command RbridgeFolder browse.Show()
+command -nargs=? RbridgeFind browse.Find(<q-args>)
+command -nargs=? -bang RbridgeSearch browse.Search(<q-args>, <bang>false)
+command RbridgeStop search.Stop()
+command -nargs=? RbridgeNewFile browse.Make(false, <q-args>)
+command -nargs=? RbridgeNewFolder browse.Make(true, <q-args>)
+command -nargs=? -bang RbridgeRename browse.Rename(<q-args>, <bang>false)
+command RbridgeRemove browse.Remove()
+command RbridgeRefresh browse.Refresh()
+command RbridgeCloseFolder browse.Close()
 
 # A Vim without a screen (a script) is no window to open files in.
 if has('gui_running') || has('ttyout') && v:argv->index('-es') < 0

@@ -1,9 +1,12 @@
 vim9script
 # The documents that are open here, each in a buffer of its own.
 
+import autoload './folders.vim'
 import autoload './link.vim'
+import autoload './listing.vim'
 import autoload './messages.vim'
 import autoload './saving.vim'
+import autoload './spelling.vim'
 import autoload './text.vim'
 import autoload './window.vim'
 
@@ -29,7 +32,7 @@ enddef
 export def Status(buf: number): string
   var doc = get(by_buf, buf, {})
   if empty(doc)
-    return ''
+    return folders.Status(buf)
   endif
   var state = doc.lost ? 'closed'
     : !link.Ready() ? 'no rbridge'
@@ -87,7 +90,7 @@ enddef
 
 # It has a buffer from now on.
 export def Show(doc: dict<any>, content: dict<any>, base: string)
-  doc->extend({fresh: content, base: base, buf: Claim(doc)})
+  doc->extend({fresh: content, base: base, buf: bufadd(Name(doc))})
   docs[doc.id] = doc
   by_buf[doc.buf] = doc
 enddef
@@ -175,8 +178,9 @@ enddef
 
 # Buffers
 
-# A buffer named rbridge://HOST/PATH, or rbridge://HOST~2/PATH where that is another document's.
-def Claim(doc: dict<any>): number
+# A name that no other buffer has: rbridge://HOST/PATH, or rbridge://HOST~2/PATH where that is another document's.
+# That of a buffer which only a quickfix list knows is used, and that buffer goes for a name to be given (`over`).
+def Name(doc: dict<any>, over: bool = false): string
   var path = doc.path != '' ? doc.path : doc.name
   path = path =~ '^/' ? path : '/' .. path
   var number = 1
@@ -184,24 +188,81 @@ def Claim(doc: dict<any>): number
     var name = 'rbridge://' .. doc.host .. (number > 1 ? $'~{number}' : '') .. path
     var found = getbufinfo()->filter((_, buf) => buf.name ==# name)
     if !empty(found) && !has_key(by_buf, found[0].bufnr) && !found[0].changed
-      window.Remove(found[0].bufnr) # of an earlier life: a session, a file name on the command line
+      if over || found[0].loaded
+        window.Remove(found[0].bufnr) # of an earlier life: a session, a file name on the command line
+      endif
       found = []
     endif
     if empty(found)
-      return bufadd(name)
+      return name
     endif
     number += 1
   endwhile
-  return 0
+  return ''
+enddef
+
+# What was `from` in a folder is `to` now: so are the buffers of it.
+export def Moved(folder: dict<any>, from: string, to: string)
+  var top = folder.path->substitute('/*$', '/', '')
+  for doc in values(docs)
+    var rest = strpart(doc.path, strlen(top .. from))
+    if doc.host ==# folder.host && stridx(doc.path, top .. from) == 0 && rest =~ '^\%(/\|$\)'
+      doc.path = top .. to .. rest
+      doc.name = fnamemodify(doc.path, ':t')
+      window.Rename(doc.buf, Name(doc, true))
+      Refresh(doc)
+    endif
+  endfor
+enddef
+
+# The document of a buffer that has only the name of a file in a folder that is shown; {} where there is none.
+def Fetched(buf: number): dict<any>
+  var [folder, path] = folders.Around(bufname(buf))
+  if empty(folder)
+    return {}
+  endif
+  var [error: dict<any>, params: dict<any>, over] = [{message: 'no answer'}, {}, false]
+  folders.Ask(folder, 'fs/open', spelling.Said({path: path})->extend({create: true}), (fault, result) => {
+    [error, params, over] = [fault, result, true]
+  })
+  try
+    link.Wait(READ, () => over)
+  catch /^Vim:Interrupt$/
+  endtry
+  if !empty(error)
+    messages.Error($'{spelling.Shown(path)} is not opened: {error.message}')
+  elseif has_key(params, 'viewer')
+    messages.Info($'{spelling.Shown(path)} is shown by {params.viewer}')
+    timer_start(0, (_) => window.Hide(buf))
+  elseif has_key(docs, params.id) # under another name, as that of a link
+    timer_start(0, (_) => window.Replace(buf, docs[params.id].buf))
+  else
+    var doc = New(folders.Named(folder, path, params))->extend({base: params.base, buf: buf})
+    docs[doc.id] = doc
+    by_buf[buf] = doc
+    return doc
+  endif
+  return {asked: true}
 enddef
 
 # BufReadCmd: the text into its buffer, the current one, for the first time or for :edit!.
 export def Read(buf: number)
+  if !empty(folders.Of(buf))
+    listing.Begin(buf)
+    return
+  endif
   setlocal buftype=acwrite bufhidden=hide noswapfile noundofile nomodeline nofixendofline buflisted
   var doc = get(by_buf, buf, {lost: true})
   if doc.lost
+    doc = Fetched(buf)
+  endif
+  if !has_key(doc, 'id')
     setlocal nomodifiable
-    messages.Warning('not open: run rbridge open PATH on its host')
+    if empty(doc)
+      messages.Warning('not open: run rbridge open PATH on its host')
+    else
+      setlocal nobuflisted
+    endif
     return
   endif
   var [content, base] = [doc.fresh, doc.base]
@@ -228,7 +289,7 @@ export def Read(buf: number)
   doc->extend({base: base, state: 'clean', unread: false, sent: ''})
   setlocal modifiable
   silent doautocmd <nomodeline> BufReadPre
-  text.Fill(buf, content, true)
+  lockmarks text.Fill(buf, content, true) # a quickfix list has its lines already
   silent doautocmd <nomodeline> BufReadPost
   var language = doc.language->tolower()->matchstr('\w\+$')
   if language != '' && getcompletion(language, 'filetype')->index(language) >= 0
@@ -269,6 +330,7 @@ export def Release(doc: dict<any>)
 enddef
 
 export def WindowClosed(buf: number)
+  folders.WindowClosed(buf)
   if has_key(by_buf, buf)
     Release(by_buf[buf])
   endif
@@ -289,6 +351,7 @@ enddef
 
 # :bdelete and the like; :edit! unloads too, and loads again at once.
 export def Unloaded(buf: number)
+  folders.Unloaded(buf)
   if !has_key(by_buf, buf)
     return
   endif
@@ -311,6 +374,7 @@ export def Renamed(buf: number)
 enddef
 
 export def Focus(buf: number)
+  folders.Entered(buf)
   var doc = Of(buf)
   link.Notify('buffer/focus', empty(doc) ? {} : {id: doc.id})
 enddef
@@ -326,4 +390,5 @@ export def Leave()
     endfor
     link.Wait(LEAVE, () => open == 0)
   endif
+  folders.Leave()
 enddef

@@ -30,12 +30,19 @@ export def Saves(): bool
   return saving
 enddef
 
-# Ask the daemon; Then(error, result) comes later, an empty error being none.
-export def Ask(method: string, params: dict<any>, Then: func)
+# Ask the daemon; Then(error, result) comes later, an empty error being none. Returns what Cancel() wants.
+export def Ask(method: string, params: dict<any>, Then: func): number
   if ready || method == 'initialize'
-    rpc.Request(method, params, Then)
-  else
-    timer_start(0, (_) => Then({code: rpc.LOST, message: 'rbridge is not running'}, {}))
+    return rpc.Request(method, params, Then)
+  endif
+  timer_start(0, (_) => Then({code: rpc.LOST, message: 'rbridge is not running'}, {}))
+  return 0
+enddef
+
+# Nobody wants the answer any more.
+export def Cancel(number: number)
+  if ready
+    rpc.Cancel(number)
   endif
 enddef
 
@@ -96,8 +103,9 @@ def Begin()
       plugin: '0.1.0',
       pid: getpid(),
     },
-    capabilities: {base64: true, question: true},
+    capabilities: {base64: true, question: true, diff: true, folders: true},
     buffers: handlers.Buffers(),
+    folders: handlers.Folders(),
   }, (error, result) => {
     if empty(error)
       ready = true
@@ -165,8 +173,8 @@ def Try(sockets: list<string>)
   endif
 enddef
 
-# Begin to look for the daemon. `given` has Buffers(), Begun(result), Lost(), Refused(error), and the dictionaries
-# requests and notices, of functions by method; a request's calls its second argument with error and result.
+# Begin to look for the daemon. `given` has Buffers(), Folders(), Begun(result), Lost(), Refused(error), and the
+# dictionaries requests and notices, of functions by method; a request's calls its second argument with error and result.
 # A notice of which AtOnce(method, params) is true waits for nothing.
 export def Start(given: dict<any>)
   handlers = given

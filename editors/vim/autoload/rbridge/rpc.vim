@@ -130,15 +130,23 @@ def Send(message: dict<any>)
   endtry
 enddef
 
-# Ask; Then(error, result) comes exactly once, an empty error being none.
-export def Request(method: string, params: dict<any>, Then: func)
+# Ask; Then(error, result) comes exactly once, an empty error being none. Returns what Cancel() wants.
+export def Request(method: string, params: dict<any>, Then: func): number
   if !open
     timer_start(0, (_) => Then({code: LOST, message: 'rbridge is not running'}, {}))
-    return
+    return 0
   endif
   last += 1
   pending[last] = Then
   Send({id: last, method: method, params: params})
+  return last
+enddef
+
+# Give up what was asked: it is answered by an error, unless the answer was on its way.
+export def Cancel(number: number)
+  if has_key(pending, number)
+    Notify('$/cancelRequest', {id: number})
+  endif
 enddef
 
 export def Notify(method: string, params: dict<any>)

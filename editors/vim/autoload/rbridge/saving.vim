@@ -37,8 +37,9 @@ def Settle(doc: dict<any>, error: dict<any>, result: dict<any>)
   var outcome = get(result, 'outcome', '')
   if outcome == 'saved' || outcome == 'sent'
     Arrived(doc, result.base)
-    messages.Info(outcome == 'saved' ? $'{doc.name} saved on {doc.host}'
-      : $'{doc.name} sent to {doc.host}, which confirms nothing')
+    var said = outcome == 'saved' ? $'{doc.name} saved on {doc.host}'
+      : $'{doc.name} sent to {doc.host}, which confirms nothing'
+    messages.Info(said)
   elseif empty(error)
     messages.Warning(get(result, 'message', '') ?? $'{doc.name} is kept here until its host is back')
   elseif error.code == rpc.LOST || error.code == UNCERTAIN

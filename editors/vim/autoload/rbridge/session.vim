@@ -1,18 +1,22 @@
 vim9script
 # What the daemon says: requests, notices, and what became of the documents after a lost connection.
 
+import autoload './diff.vim'
 import autoload './documents.vim'
+import autoload './find.vim'
+import autoload './folders.vim'
 import autoload './link.vim'
 import autoload './messages.vim'
 import autoload './question.vim'
 import autoload './saving.vim'
+import autoload './search.vim'
 import autoload './window.vim'
 
 const AGAIN = 20 # ms until it is looked again whether a buffer is there
-const PAUSE = 200 # ms until it is looked again whether the user may be asked
 var opening: dict<bool> # ids, as a set
 
-def Open(params: dict<any>, Then: func)
+# Show a document that the daemon has, as buffer/open and fs/open say.
+export def Open(params: dict<any>, Then: func)
   var known = get(documents.All(), params.id, {})
   if !empty(known)
     known.wait = known.wait || get(params, 'wait', false)
@@ -43,18 +47,8 @@ def Open(params: dict<any>, Then: func)
   })
 enddef
 
-# Only where no key can be meant for a text: a question has the keys.
-def Question(params: dict<any>, Then: func, said: bool = false)
-  if mode() != 'n'
-    if !said
-      messages.Warning('a question waits for the end of this mode')
-    endif
-    timer_start(PAUSE, (_) => link.Later(() => Question(params, Then, true)))
-    return
-  endif
-  question.Ask(params.message, params.answers, len(params.answers), (answer) => {
-    Then({}, answer == '' ? {} : {answer: answer})
-  })
+def Question(params: dict<any>, Then: func)
+  question.Calmly(params.message, params.answers, (answer) => Then({}, answer == '' ? {} : {answer: answer}))
 enddef
 
 def Changed(params: dict<any>)
@@ -130,6 +124,7 @@ def Begun(result: dict<any>)
       messages.Warning($'{doc.name} is closed on {doc.host}; the text stays (:w FILE)')
     endif
   endfor
+  folders.Begun(get(result, 'folders', []))
 enddef
 
 def Returned(doc: dict<any>, one: dict<any>)
@@ -168,19 +163,30 @@ def Lost()
   for doc in values(documents.All())
     documents.Refresh(doc)
   endfor
+  folders.Lost()
   if !empty(documents.All())
     messages.Warning('connection lost, tried again; the texts stay')
   endif
 enddef
 
+def Found(params: dict<any>)
+  find.Found(params)
+  search.Found(params)
+enddef
+
 export def Start()
   link.Start({
-    requests: {'buffer/open': Open, question: Question},
-    notices: {'buffer/changed': Changed, 'buffer/state': State, 'buffer/closed': Closed, 'window/show': Show},
-    # Neither touches a window.
-    AtOnce: (method, params) =>
-      ['buffer/state', 'buffer/changed']->index(method) >= 0 && has_key(documents.All(), params.id),
+    requests: {'buffer/open': Open, 'buffer/diff': diff.Show, 'folder/open': folders.Open, question: Question},
+    notices: {
+      'buffer/changed': Changed, 'buffer/state': State, 'buffer/closed': Closed, 'window/show': Show,
+      'folder/focus': folders.Focus, 'folder/state': folders.State, 'folder/closed': folders.Closed,
+      'fs/changed': folders.Changed, 'fs/found': Found,
+    },
+    # None touches a window. What was found comes before the answer that it was all.
+    AtOnce: (method, params) => method == 'fs/found'
+      || ['buffer/state', 'buffer/changed']->index(method) >= 0 && has_key(documents.All(), params.id),
     Buffers: Buffers,
+    Folders: folders.Shown,
     Begun: Begun,
     Lost: Lost,
     Refused: (error) => messages.Error($'rbridge refused this plug-in: {error.message} (rbridge plugin install vim)'),

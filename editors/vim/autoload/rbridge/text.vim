@@ -12,7 +12,8 @@ const BOM = "\xef\xbb\xbf"
 const CHUNK = 65536
 const ENDS = {unix: "\n", dos: "\r\n", mac: "\r"}
 
-def Byte(number: number): string
+# The string that is this one byte.
+export def Byte(number: number): string
   return nr2char(number)->iconv('utf-8', 'latin1')
 enddef
 
@@ -35,7 +36,7 @@ def Holds(text: string, any_of: list<string>): bool
 enddef
 
 # Whether it is UTF-8 as everybody reads it, but for rpc.NUL.
-def IsUtf8(marked: string): bool
+export def IsUtf8(marked: string): bool
   var text = stridx(marked, rpc.NUL) < 0 ? marked : marked->split(rpc.NUL, true)->join("\n")
   if json_encode(text)->json_decode() !=# text || Holds(text, NEVER)
     return false
@@ -162,7 +163,6 @@ export def Encode(): list<any>
 enddef
 
 # Put a content into a buffer, which is unmodified then. `first`: there is nothing to go back to.
-# Only lines that differ are touched: cursors and marks stay with their text.
 export def Fill(buf: number, content: dict<any>, first: bool)
   var [lines: list<string>, options: dict<any>] = Decode(content)
   var kept: dict<any> = {readonly: 0, modifiable: 1, undolevels: -1}
@@ -174,9 +174,18 @@ export def Fill(buf: number, content: dict<any>, first: bool)
     setbufvar(buf, '&' .. name, value)
     kept[name] = before
   endfor
+  Lay(buf, lines, first)
+  for [name, value] in items(options) + items(kept) + [['modified', 0]]
+    setbufvar(buf, '&' .. name, value)
+  endfor
+enddef
+
+# Let a buffer have these lines. Only those that differ are touched (`anew`: all are): cursors and marks stay
+# with their text.
+export def Lay(buf: number, lines: list<string>, anew: bool = false)
   var old = getbufline(buf, 1, '$')
   var [from, upto] = [0, 0]
-  var least = first || old == [''] ? 0 : min([len(old), len(lines)])
+  var least = anew || old == [''] ? 0 : min([len(old), len(lines)])
   while from < least && old[from] ==# lines[from]
     from += 1
   endwhile
@@ -193,7 +202,4 @@ export def Fill(buf: number, content: dict<any>, first: bool)
   elseif gone > new
     deletebufline(buf, from + both + 1, from + gone)
   endif
-  for [name, value] in items(options) + items(kept) + [['modified', 0]]
-    setbufvar(buf, '&' .. name, value)
-  endfor
 enddef
