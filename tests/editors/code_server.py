@@ -107,7 +107,9 @@ class Stage:
 
     def new_host(self, before: set[Path]) -> Path:
         """The extension host that started since *before*, once it listens."""
-        return until(lambda: set(self.hosts()) - before, START, "an extension host runs").pop()
+        made = until(lambda: set(self.hosts()) - before, START, "an extension host runs").pop()
+        until(lambda: call(made, "return true", {}), START, "it answers")
+        return made
 
     def hosts(self) -> list[Path]:
         return list(self.calls.glob("window-*.sock"))

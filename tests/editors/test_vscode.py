@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rbridge import __version__
+from rbridge.adapters.viewer import KINDS
 from tests.conftest import Start
 from tests.editors.attach_server import ID, AttachServer
 from tests.editors.bench import THREE, Bench, PlainClient, holds
@@ -243,7 +244,11 @@ def test_what_it_says_of_itself(editor: VSCode, server: AttachServer) -> None:
     said = server.asked("initialize")
     assert said["version"] == 1
     assert said["client"]["plugin"] == __version__
-    assert said["capabilities"] == {"base64": True, "question": True}
+    viewer = said["capabilities"].pop("viewer")
+    assert said["capabilities"] == {"base64": True, "question": True, "diff": True, "folders": True}
+    assert said["folders"] == []
+    assert {"png", "wav", "mp4"} < set(viewer) <= set(KINDS)
+    assert not {"pdf", "tiff"} & set(viewer)
 
 
 def test_a_text_that_cannot_be_read_is_said_on_the_host(editor: VSCode, server: AttachServer) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.editors.code_server import START, Stage, call
 from tests.editors.driver import LONG, Choice, Driver
+from tests.editors.vscode_tree import VSCodeTree
 from tests.harness.environment import Home
 from tests.harness.wait import Never, until
 
@@ -35,7 +36,10 @@ class VSCode(Driver):
         '# Local Variables:\n# eval: (write-region "" nil "{witness}")\n# End:\n'
     )
 
-    cannot = {"own_text": "no text sets its options: there is nothing to obey"}
+    cannot = {
+        "own_text": "no text sets its options: there is nothing to obey",
+        "diff_left": "the left side is for reading; `rbridge: Show Status` opens it in a tab of its own",
+    }
 
     def __init__(self, home: Home, *, setup: str = "", attached: bool = True) -> None:
         self.home = home
@@ -44,9 +48,12 @@ class VSCode(Driver):
         self.name, self._calls = self.stage.window()
         self._pid = self._pid_of(self._calls)
         self._over = False
+        self._tree = VSCodeTree(self)
         self.host("process.env.RBRIDGE_RUNTIME_DIR = args.runtime", runtime=str(home.runtime))
         if attached:
             self.until_attached()
+            if self.stage.browser("return names().length") > 1:
+                self.focus()
 
     @classmethod
     def finish(cls, home: Home) -> None:
@@ -75,15 +82,15 @@ class VSCode(Driver):
         self.host("vscode.commands.executeCommand(args.name, ...args.args)", name=name, args=args)
 
     def keys(self, *keys: str) -> None:
-        self._browse("for (const key of args.keys) { await window.keyboard.press(key); }", keys=keys)
+        self.browse("for (const key of args.keys) { await window.keyboard.press(key); }", keys=keys)
 
-    def _browse(self, script: str, **args: Any) -> Any:
+    def browse(self, script: str, **args: Any) -> Any:
         return self.stage.browser(f"const window = page(args.name); {script}", name=self.name, **args)
 
     def look(self, script: str, **args: Any) -> Any:
         """What *script* returns in the page itself, as an expression of the names in *args*."""
         run = "return await window.evaluate(new Function('args', args.inside), args)"
-        return self._browse(run, inside=script, **args)
+        return self.browse(run, inside=script, **args)
 
     # The shown buffer
 
@@ -118,8 +125,13 @@ class VSCode(Driver):
 
     @property
     def read_only(self) -> bool:
-        """The tab's label has it a moment after the tab is there."""
-        script = "return document.querySelector('.tab.active [aria-label*=\"Read-only\"]') !== null"
+        """The tab has a lock a moment after it is there."""
+        script = (
+            "const badge = '.tab.active [class*=\"monaco-decoration-iconBadge\"]';"
+            "const badges = document.querySelectorAll(badge);"
+            "const lock = (one) => getComputedStyle(one, '::after').content.includes('\uebe7');"
+            "return [...badges].some(lock)"
+        )
         try:
             return bool(until(lambda: self.look(script), LABELLED))
         except Never:
@@ -166,6 +178,10 @@ class VSCode(Driver):
         return "\n".join(self.look("return window.told || []"))
 
     @property
+    def tree(self) -> VSCodeTree:
+        return self._tree
+
+    @property
     def toasts(self) -> str:
         """What is said just now."""
         return str(
@@ -176,7 +192,7 @@ class VSCode(Driver):
 
     def insert(self, text: str) -> None:
         self.host("await vscode.commands.executeCommand('workbench.action.focusActiveEditorGroup')")
-        self._browse(
+        self.browse(
             "await window.keyboard.press('Control+Home'); await window.keyboard.insertText(args.text)",
             text=text,
         )
@@ -254,6 +270,20 @@ class VSCode(Driver):
         super().sees(name, deadline)
         until(self._is_drawn, deadline, f"{name} is drawn; {self._state()}")
 
+    def until_path(self, name: str) -> None:
+        """Wait until the shown tab is that of *name*, which need not be a text."""
+        self._until(lambda: self.path.endswith(name), f"{name} is shown")
+
+    @property
+    def seconds(self) -> int:
+        """How long what a viewer would play takes, as the viewer knows it; 0 where it cannot play it."""
+        script = (
+            "let found = 0; for (const frame of window.frames()) {"
+            " found ||= await frame.evaluate(() => document.querySelector('audio, video')?.duration || 0); }"
+            "return Math.round(found)"
+        )
+        return int(self.browse(script))
+
     def _is_drawn(self) -> bool:
         """VS Code asks before it shows a large text, or one with NUL: a user says yes."""
         return bool(
@@ -279,7 +309,7 @@ class VSCode(Driver):
         self.until_attached()
 
     def screenshot(self, target: Path) -> None:
-        self._browse("await window.screenshot({ path: args.target })", target=str(target))
+        self.browse("await window.screenshot({ path: args.target })", target=str(target))
 
     def quit(self, discard: bool = False) -> None:
         self._over = True
@@ -328,6 +358,9 @@ await Promise.race([close(), late]);
 await new Promise((done) => setTimeout(done, 300)); // documents are closed a moment after their tabs
 process.env.RBRIDGE_RUNTIME_DIR = "/nowhere";
 connections.forEach((one) => one.destroy());
+await run("rbridge.clearSearch");
+await run("rbridge.closeFolder");
+await run("notifications.clearAll");
 """
 TAB = "const tab = vscode.window.tabGroups.activeTabGroup.activeTab;"
 URI = f"{TAB} const input = tab && tab.input; const uri = input && (input.uri || input.modified);"

@@ -3,23 +3,33 @@ Object.defineProperty(exports, "__esModule", { value: true });
 exports.activate = activate;
 // rbridge: files of remote hosts as documents, with no file on this machine. See README.md.
 const vscode = require("vscode");
+const acts_1 = require("./acts");
 const conflict_1 = require("./conflict");
 const documents_1 = require("./documents");
 const files_1 = require("./files");
+const finding_1 = require("./finding");
+const folders_1 = require("./folders");
+const listing_1 = require("./listing");
 const link_1 = require("./link");
 const messages_1 = require("./messages");
 const reopening_1 = require("./reopening");
+const searching_1 = require("./searching");
 const session_1 = require("./session");
 const status_1 = require("./status");
 const tabs = require("./tabs");
+const tree_1 = require("./tree");
 const MOVED = 150; // ms in which a tab that moves to another group is closed and opened again
 function activate(context) {
     const link = new link_1.Link();
     const documents = new documents_1.Documents(link);
-    const files = new files_1.Files(documents);
+    const folders = new folders_1.Folders(link);
+    const files = new files_1.Files(documents, folders);
     const reopening = new reopening_1.Reopening(documents, files);
     const status = new status_1.Status(documents);
-    const session = new session_1.Session(documents, files, context.extension.packageJSON.version);
+    const session = new session_1.Session(documents, files, folders, context.extension.packageJSON.version);
+    const tree = new tree_1.Tree(folders);
+    const acts = new acts_1.Acts(folders, tree, documents, files, (params, preview) => session.open(params, preview));
+    const search = new searching_1.Search(folders, acts);
     files.missing = (uri) => void reopening.missing(uri);
     const on = (...disposables) => context.subscriptions.push(...disposables);
     const command = (name, run) => on(vscode.commands.registerCommand(`rbridge.${name}`, run));
@@ -33,6 +43,20 @@ function activate(context) {
         }
     };
     on(vscode.workspace.registerFileSystemProvider(documents_1.SCHEME, files, { isCaseSensitive: true }), vscode.workspace.registerFileSystemProvider(documents_1.THEIRS, files, { isCaseSensitive: true, isReadonly: true }));
+    const acting = (name, run) => command(name, (given) => run(given).catch((error) => (0, messages_1.say)("error", error.message)));
+    acting("openEntry", async (given) => (given instanceof listing_1.Node ? acts.open(given) : undefined));
+    acting("showMore", async (given) => (given instanceof listing_1.Line ? tree.more(given) : undefined));
+    acting("openMatch", async (given) => (given instanceof searching_1.Match ? search.open(given) : undefined));
+    acting("newFile", (given) => acts.make(given, "file"));
+    acting("newFolder", (given) => acts.make(given, "directory"));
+    acting("rename", (given) => acts.rename(given));
+    acting("remove", (given) => acts.remove(given));
+    acting("refresh", (given) => acts.refresh(given));
+    acting("findFile", (given) => (0, finding_1.find)(folders, acts, given));
+    acting("search", (given) => search.begin(given));
+    acting("cancelSearch", async () => search.cancel());
+    acting("clearSearch", async () => search.clear());
+    acting("closeFolder", (given) => acts.close(given));
     command("status", () => (0, status_1.list)(documents));
     command("reopen", (uri) => reopening.reopen(uri));
     command("compare", settling(conflict_1.compare));
@@ -58,7 +82,7 @@ function activate(context) {
             }
         }
     };
-    on(status, documents.onDidChange(() => status.show()), vscode.window.onDidChangeWindowState(focus), vscode.window.onDidChangeActiveTextEditor(focus), vscode.workspace.onDidChangeTextDocument((event) => look(event.document.uri)), vscode.workspace.onDidChangeNotebookDocument((event) => look(event.notebook.uri)), vscode.workspace.onDidSaveTextDocument((document) => look(document.uri)), vscode.window.tabGroups.onDidChangeTabGroups(focus), vscode.window.tabGroups.onDidChangeTabs((event) => {
+    on(status, tree, search, documents.onDidChange(() => status.show()), vscode.window.onDidChangeWindowState(focus), vscode.window.onDidChangeActiveTextEditor(focus), vscode.workspace.onDidChangeTextDocument((event) => look(event.document.uri)), vscode.workspace.onDidChangeNotebookDocument((event) => look(event.notebook.uri)), vscode.workspace.onDidSaveTextDocument((document) => look(document.uri)), vscode.window.tabGroups.onDidChangeTabGroups(focus), vscode.window.tabGroups.onDidChangeTabs((event) => {
         focus();
         [...documents.byId.values()].forEach((doc) => look(doc.uri));
         for (const tab of [...event.opened, ...event.changed]) {

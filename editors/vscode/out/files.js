@@ -1,24 +1,31 @@
 "use strict";
 Object.defineProperty(exports, "__esModule", { value: true });
 exports.Files = void 0;
-// The file system of `rbridge:` and `rbridge-theirs:`: what VS Code's own editors read and write.
+// The file system of `rbridge:` and `rbridge-theirs:`: what VS Code's own editors read and write. A URI with an
+// id is a document; one without is a file of a folder that is shown, for reading.
 const vscode = require("vscode");
 const bytes_1 = require("./bytes");
 const documents_1 = require("./documents");
+const inside = require("./inside");
 const peer_1 = require("./peer");
 const saving_1 = require("./saving");
 const tabs = require("./tabs");
 const words_1 = require("./words");
 const ID = /^[0-9a-f]{24}$/;
+const IN_THE_VIEW = "files and folders of a host are made, renamed and removed in the view of its folder";
 const NOTHING = new vscode.Disposable(() => { });
 class Files {
     documents;
+    folders;
     emitter = new vscode.EventEmitter();
     onDidChangeFile = this.emitter.event;
     /** Somebody asked for a document that is not there any more. */
     missing = () => { };
-    constructor(documents) {
+    /** What a document is called from now on, which the host has moved already. */
+    moved;
+    constructor(documents, folders) {
         this.documents = documents;
+        this.folders = folders;
     }
     /** Have the editor look at a file again. */
     fire(uri) {
@@ -28,6 +35,9 @@ class Files {
         return NOTHING; // the daemon watches all that is open
     }
     async stat(uri) {
+        if (this.isInside(uri)) {
+            return inside.stat(this.folders, uri);
+        }
         const doc = await this.wanted(uri);
         const inConflict = doc.state === "conflict" && !doc.force && uri.scheme !== documents_1.THEIRS;
         doc.conflictSeen = inConflict;
@@ -36,6 +46,9 @@ class Files {
         return { type: vscode.FileType.File, ctime: 0, ...stamp, permissions };
     }
     async readFile(uri) {
+        if (this.isInside(uri)) {
+            return inside.read(this.folders, uri);
+        }
         const doc = await this.wanted(uri);
         if (doc.fresh && uri.scheme !== documents_1.THEIRS) {
             const bytes = doc.fresh;
@@ -68,17 +81,33 @@ class Files {
         }
         await (0, saving_1.write)(this.documents, doc, Buffer.from(content.buffer, content.byteOffset, content.byteLength));
     }
-    readDirectory(uri) {
-        throw vscode.FileSystemError.FileNotFound(uri);
+    async readDirectory(uri) {
+        return inside.list(this.folders, uri);
     }
     createDirectory() {
-        throw vscode.FileSystemError.NoPermissions("rbridge opens single files");
+        throw vscode.FileSystemError.NoPermissions(IN_THE_VIEW);
     }
     delete() {
-        throw vscode.FileSystemError.NoPermissions("rbridge opens single files");
+        throw vscode.FileSystemError.NoPermissions(IN_THE_VIEW);
     }
-    rename() {
-        throw vscode.FileSystemError.NoPermissions("rbridge opens single files");
+    /** What the view has moved gets its new name here; else it is moved now: a rename that is undone. */
+    async rename(before, after) {
+        const doc = this.documents.of(before);
+        if (!doc || doc.lost || before.scheme === documents_1.THEIRS || before.query !== after.query) {
+            throw vscode.FileSystemError.NoPermissions(IN_THE_VIEW);
+        }
+        if (this.moved?.toString() !== after.toString()) {
+            await inside.move(this.folders, before, after);
+        }
+        doc.uri = after;
+        doc.path = after.path;
+        doc.name = after.path.slice(after.path.lastIndexOf("/") + 1);
+    }
+    /** What is no document: VS Code asks for a directory around one, too, with its id. */
+    isInside(uri) {
+        const doc = this.documents.of(uri);
+        const other = doc !== undefined && doc.uri.path !== uri.path && this.moved?.path !== uri.path;
+        return uri.query === "" || other;
     }
     async read(doc, theirs) {
         if (theirs) {
@@ -101,6 +130,9 @@ class Files {
             throw vscode.FileSystemError.FileNotFound(uri); // VS Code asks for what was closed, too
         }
         const doc = this.documents.of(uri) ?? (await this.documents.seek(uri));
+        if (doc && doc.uri.path !== uri.path) {
+            throw vscode.FileSystemError.FileNotFound(uri); // it has another name now
+        }
         if (!doc) {
             this.missing(uri);
             throw this.notConnected(uri);

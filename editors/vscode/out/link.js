@@ -9,6 +9,8 @@ exports.VERSION = 1;
 const RETRY = 1000; // ms
 const OTHER_VERSION = 60_000;
 const FIRST = 3000; // ms until a restored tab does not wait for the daemon any more
+/** What VS Code has viewers for; of the films and sounds that rbridge knows it does not play all. */
+const VIEWED = ["png", "jpg", "jpeg", "gif", "webp", "bmp", "ico", "avif", "wav", "ogg", "mp3", "mp4", "webm"];
 class Link {
     ready = false;
     server = "";
@@ -49,11 +51,11 @@ class Link {
         }
         await this.met();
     }
-    ask(method, params) {
+    ask(method, params, signal) {
         if (!this.ready || !this.peer) {
             return Promise.reject(new peer_1.RpcError(peer_1.LOST, "rbridge is not running on this machine"));
         }
-        return this.peer.request(method, params);
+        return this.peer.request(method, params, signal);
     }
     notify(method, params) {
         if (this.ready) {
@@ -85,8 +87,9 @@ class Link {
             const result = await peer.request("initialize", {
                 version: exports.VERSION,
                 client: given.client,
-                capabilities: { base64: true, question: true },
+                capabilities: { base64: true, question: true, diff: true, folders: true, viewer: VIEWED },
                 buffers: given.buffers(),
+                folders: given.folders(),
             });
             this.ready = true;
             this.server = `${result.server?.name ?? "rbridge"} ${result.server?.version ?? ""}`.trim();

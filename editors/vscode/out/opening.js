@@ -1,13 +1,16 @@
 "use strict";
 Object.defineProperty(exports, "__esModule", { value: true });
 exports.open = open;
+exports.read = read;
+exports.decoded = decoded;
 // buffer/open: a text of the host into a tab.
 const vscode = require("vscode");
 const bytes_1 = require("./bytes");
 const documents_1 = require("./documents");
 const tabs = require("./tabs");
 const NOT_UTF8 = "iso88591"; // each byte a character: nothing is lost
-async function open(documents, params) {
+/** `preview`: in the tab that the next look at a file takes over. */
+async function open(documents, params, preview = false) {
     let doc = documents.byId.get(params.id);
     let bytes;
     if (!doc || doc.lost) {
@@ -16,7 +19,7 @@ async function open(documents, params) {
     }
     doc.opening = true;
     try {
-        await show(doc, params, bytes);
+        await show(doc, params, bytes, preview);
     }
     catch (error) {
         if (tabs.showing(doc.uri).length === 0) {
@@ -43,14 +46,14 @@ async function read(documents, params) {
     documents.add(doc);
     return doc;
 }
-async function show(doc, params, bytes) {
+async function show(doc, params, bytes, preview) {
     const text = bytes !== undefined && !(0, bytes_1.isBinary)(bytes);
     if (text && !doc.utf8 && !(0, bytes_1.isUtf16)(bytes)) {
         await decoded(doc);
     }
     const place = where(doc, params, bytes);
     const options = {
-        preview: false,
+        preview,
         preserveFocus: params.keepFocus === true,
         viewColumn: params.newWindow === true ? vscode.ViewColumn.Beside : undefined,
         selection: place && new vscode.Range(place, place),

@@ -30,15 +30,19 @@ class Peer {
         stream.on("error", (error) => this.end(error.message));
         stream.on("close", () => this.end("the connection ended"));
     }
-    request(method, params) {
+    /** An aborted `signal` asks the other side to give it up, which it then answers. */
+    request(method, params, signal) {
         if (this.over) {
             return Promise.reject(new RpcError(exports.LOST, "the connection ended"));
         }
         const id = ++this.last;
-        return new Promise((resolve, reject) => {
+        const cancel = () => this.notify("$/cancelRequest", { id });
+        const asked = new Promise((resolve, reject) => {
             this.waiting.set(id, { resolve, reject });
             this.send({ id, method, params });
         });
+        signal?.addEventListener("abort", cancel, { once: true });
+        return asked.finally(() => signal?.removeEventListener("abort", cancel));
     }
     notify(method, params) {
         this.send({ method, params });

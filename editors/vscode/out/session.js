@@ -4,6 +4,7 @@ exports.Session = void 0;
 // What the daemon says: requests, notices, and what became of the documents after a lost connection.
 const vscode = require("vscode");
 const conflict_1 = require("./conflict");
+const diff_1 = require("./diff");
 const messages_1 = require("./messages");
 const opening_1 = require("./opening");
 const reloading_1 = require("./reloading");
@@ -12,16 +13,20 @@ const tabs = require("./tabs");
 class Session {
     documents;
     files;
+    shown;
     queues = new Map();
     asked = []; // those of an earlier life of this window that initialize asks for
     client;
-    constructor(documents, files, plugin) {
+    constructor(documents, files, shown, plugin) {
         this.documents = documents;
         this.files = files;
+        this.shown = shown;
         this.client = { name: vscode.env.appName, version: vscode.version, plugin, pid: process.pid };
     }
     requests = {
-        "buffer/open": (params) => this.after(params.id, () => (0, opening_1.open)(this.documents, params)),
+        "buffer/open": (params) => this.open(params, false),
+        "buffer/diff": (params) => this.after(params.left, () => (0, diff_1.compare)(this.documents, params)),
+        "folder/open": (params) => this.shown.open(params),
         question: async (params) => {
             const answer = await (0, messages_1.ask)(String(params.message), ...params.answers);
             return answer === undefined ? {} : { answer };
@@ -32,7 +37,19 @@ class Session {
         "buffer/state": (params) => this.of(params, (doc) => this.state(doc, params)),
         "buffer/closed": (params) => this.of(params, (doc) => this.closed(doc, params.message ?? "")),
         "window/show": (params) => (0, messages_1.say)(params.kind === "error" || params.kind === "warning" ? params.kind : "info", params.message ?? ""),
+        "folder/focus": (params) => this.shown.focus(params),
+        "folder/state": (params) => this.shown.state(params),
+        "folder/closed": (params) => this.shown.closed(params),
+        "fs/found": (params) => this.shown.found(params),
+        "fs/changed": (params) => this.shown.changed(params),
     };
+    /** A text into a tab: the daemon said so, or a folder's file was asked for. */
+    open(params, preview) {
+        return this.after(params.id, () => params.diff === true ? (0, diff_1.prepare)(this.documents, params) : (0, opening_1.open)(this.documents, params, preview));
+    }
+    folders() {
+        return this.shown.names();
+    }
     buffers() {
         this.asked = this.documents.restored();
         const known = [...this.documents.byId.values()].filter((doc) => !doc.lost);
@@ -58,6 +75,7 @@ class Session {
             }
         }
         this.asked = [];
+        this.shown.begun(result);
         for (const doc of [...this.documents.byId.values()].filter((one) => !one.lost)) {
             const one = back.get(doc.id);
             if (one) {
@@ -72,6 +90,7 @@ class Session {
     }
     lost() {
         this.documents.changed();
+        this.shown.lost();
         if (this.documents.byId.size > 0) {
             (0, messages_1.say)("warning", "connection lost, tried again; the texts stay");
         }

@@ -50,10 +50,10 @@ export class Document {
 
   constructor(
     readonly id: string,
-    readonly uri: vscode.Uri,
+    public uri: vscode.Uri,
     readonly host: string,
-    readonly path: string,
-    readonly name: string,
+    public path: string,
+    public name: string,
     public base: string,
     public stamp: Stamp,
     readonly readOnly: boolean,

@@ -1,14 +1,20 @@
 // rbridge: files of remote hosts as documents, with no file on this machine. See README.md.
 import * as vscode from "vscode";
+import { Acts } from "./acts";
 import { compare, of, overwrite, reverted, theirs } from "./conflict";
 import { Document, Documents, SCHEME, THEIRS } from "./documents";
 import { Files } from "./files";
+import { find } from "./finding";
+import { Folders } from "./folders";
+import { Line, Node } from "./listing";
 import { Link } from "./link";
 import { say } from "./messages";
 import { Reopening } from "./reopening";
+import { Match, Search } from "./searching";
 import { Session } from "./session";
 import { Status, list } from "./status";
 import * as tabs from "./tabs";
+import { Tree } from "./tree";
 
 const MOVED = 150; // ms in which a tab that moves to another group is closed and opened again
 
@@ -20,10 +26,14 @@ export interface Api {
 export function activate(context: vscode.ExtensionContext): Api {
   const link = new Link();
   const documents = new Documents(link);
-  const files = new Files(documents);
+  const folders = new Folders(link);
+  const files = new Files(documents, folders);
   const reopening = new Reopening(documents, files);
   const status = new Status(documents);
-  const session = new Session(documents, files, context.extension.packageJSON.version);
+  const session = new Session(documents, files, folders, context.extension.packageJSON.version);
+  const tree = new Tree(folders);
+  const acts = new Acts(folders, tree, documents, files, (params, preview) => session.open(params, preview));
+  const search = new Search(folders, acts);
   files.missing = (uri) => void reopening.missing(uri);
 
   const on = (...disposables: vscode.Disposable[]): number => context.subscriptions.push(...disposables);
@@ -42,6 +52,21 @@ export function activate(context: vscode.ExtensionContext): Api {
     vscode.workspace.registerFileSystemProvider(SCHEME, files, { isCaseSensitive: true }),
     vscode.workspace.registerFileSystemProvider(THEIRS, files, { isCaseSensitive: true, isReadonly: true }),
   );
+  const acting = (name: string, run: (given: unknown) => Promise<void>): number =>
+    command(name, (given) => run(given).catch((error: Error) => say("error", error.message)));
+  acting("openEntry", async (given) => (given instanceof Node ? acts.open(given) : undefined));
+  acting("showMore", async (given) => (given instanceof Line ? tree.more(given) : undefined));
+  acting("openMatch", async (given) => (given instanceof Match ? search.open(given) : undefined));
+  acting("newFile", (given) => acts.make(given, "file"));
+  acting("newFolder", (given) => acts.make(given, "directory"));
+  acting("rename", (given) => acts.rename(given));
+  acting("remove", (given) => acts.remove(given));
+  acting("refresh", (given) => acts.refresh(given));
+  acting("findFile", (given) => find(folders, acts, given));
+  acting("search", (given) => search.begin(given));
+  acting("cancelSearch", async () => search.cancel());
+  acting("clearSearch", async () => search.clear());
+  acting("closeFolder", (given) => acts.close(given));
   command("status", () => list(documents));
   command("reopen", (uri) => reopening.reopen(uri));
   command("compare", settling(compare));
@@ -73,6 +98,8 @@ export function activate(context: vscode.ExtensionContext): Api {
   };
   on(
     status,
+    tree,
+    search,
     documents.onDidChange(() => status.show()),
     vscode.window.onDidChangeWindowState(focus),
     vscode.window.onDidChangeActiveTextEditor(focus),

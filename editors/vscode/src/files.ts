@@ -1,14 +1,19 @@
-// The file system of `rbridge:` and `rbridge-theirs:`: what VS Code's own editors read and write.
+// The file system of `rbridge:` and `rbridge-theirs:`: what VS Code's own editors read and write. A URI with an
+// id is a document; one without is a file of a folder that is shown, for reading.
 import * as vscode from "vscode";
 import { digest } from "./bytes";
 import { Document, Documents, NO_CONFLICT, THEIRS } from "./documents";
+import { Folders } from "./folders";
+import * as inside from "./inside";
 import { RpcError } from "./peer";
 import { write } from "./saving";
 import * as tabs from "./tabs";
 import { plain } from "./words";
 
 const ID = /^[0-9a-f]{24}$/;
+const IN_THE_VIEW = "files and folders of a host are made, renamed and removed in the view of its folder";
 const NOTHING = new vscode.Disposable(() => {});
+
 
 export class Files implements vscode.FileSystemProvider {
   private readonly emitter = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
@@ -16,7 +21,13 @@ export class Files implements vscode.FileSystemProvider {
   /** Somebody asked for a document that is not there any more. */
   missing: (uri: vscode.Uri) => void = () => {};
 
-  constructor(private readonly documents: Documents) {}
+  /** What a document is called from now on, which the host has moved already. */
+  moved: vscode.Uri | undefined;
+
+  constructor(
+    private readonly documents: Documents,
+    private readonly folders: Folders,
+  ) {}
 
   /** Have the editor look at a file again. */
   fire(uri: vscode.Uri): void {
@@ -28,6 +39,9 @@ export class Files implements vscode.FileSystemProvider {
   }
 
   async stat(uri: vscode.Uri): Promise<vscode.FileStat> {
+    if (this.isInside(uri)) {
+      return inside.stat(this.folders, uri);
+    }
     const doc = await this.wanted(uri);
     const inConflict = doc.state === "conflict" && !doc.force && uri.scheme !== THEIRS;
     doc.conflictSeen = inConflict;
@@ -37,6 +51,9 @@ export class Files implements vscode.FileSystemProvider {
   }
 
   async readFile(uri: vscode.Uri): Promise<Uint8Array> {
+    if (this.isInside(uri)) {
+      return inside.read(this.folders, uri);
+    }
     const doc = await this.wanted(uri);
     if (doc.fresh && uri.scheme !== THEIRS) {
       const bytes = doc.fresh;
@@ -70,20 +87,37 @@ export class Files implements vscode.FileSystemProvider {
     await write(this.documents, doc, Buffer.from(content.buffer, content.byteOffset, content.byteLength));
   }
 
-  readDirectory(uri: vscode.Uri): never {
-    throw vscode.FileSystemError.FileNotFound(uri);
+  async readDirectory(uri: vscode.Uri): Promise<[string, vscode.FileType][]> {
+    return inside.list(this.folders, uri);
   }
 
   createDirectory(): never {
-    throw vscode.FileSystemError.NoPermissions("rbridge opens single files");
+    throw vscode.FileSystemError.NoPermissions(IN_THE_VIEW);
   }
 
   delete(): never {
-    throw vscode.FileSystemError.NoPermissions("rbridge opens single files");
+    throw vscode.FileSystemError.NoPermissions(IN_THE_VIEW);
   }
 
-  rename(): never {
-    throw vscode.FileSystemError.NoPermissions("rbridge opens single files");
+  /** What the view has moved gets its new name here; else it is moved now: a rename that is undone. */
+  async rename(before: vscode.Uri, after: vscode.Uri): Promise<void> {
+    const doc = this.documents.of(before);
+    if (!doc || doc.lost || before.scheme === THEIRS || before.query !== after.query) {
+      throw vscode.FileSystemError.NoPermissions(IN_THE_VIEW);
+    }
+    if (this.moved?.toString() !== after.toString()) {
+      await inside.move(this.folders, before, after);
+    }
+    doc.uri = after;
+    doc.path = after.path;
+    doc.name = after.path.slice(after.path.lastIndexOf("/") + 1);
+  }
+
+  /** What is no document: VS Code asks for a directory around one, too, with its id. */
+  private isInside(uri: vscode.Uri): boolean {
+    const doc = this.documents.of(uri);
+    const other = doc !== undefined && doc.uri.path !== uri.path && this.moved?.path !== uri.path;
+    return uri.query === "" || other;
   }
 
   private async read(doc: Document, theirs: boolean): Promise<Buffer> {
@@ -107,6 +141,9 @@ export class Files implements vscode.FileSystemProvider {
       throw vscode.FileSystemError.FileNotFound(uri); // VS Code asks for what was closed, too
     }
     const doc = this.documents.of(uri) ?? (await this.documents.seek(uri));
+    if (doc && doc.uri.path !== uri.path) {
+      throw vscode.FileSystemError.FileNotFound(uri); // it has another name now
+    }
     if (!doc) {
       this.missing(uri);
       throw this.notConnected(uri);

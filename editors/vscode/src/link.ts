@@ -8,10 +8,14 @@ const RETRY = 1000; // ms
 const OTHER_VERSION = 60_000;
 const FIRST = 3000; // ms until a restored tab does not wait for the daemon any more
 
+/** What VS Code has viewers for; of the films and sounds that rbridge knows it does not play all. */
+const VIEWED = ["png", "jpg", "jpeg", "gif", "webp", "bmp", "ico", "avif", "wav", "ogg", "mp3", "mp4", "webm"];
+
 /** What the rest of the extension has to say and to hear. */
 export interface Given extends Omit<Side, "ended"> {
   client: object;
   buffers(): object[];
+  folders(): object[];
   begun(result: Params): void;
   lost(): void;
   refused(message: string): void;
@@ -63,11 +67,11 @@ export class Link {
     await this.met();
   }
 
-  ask(method: string, params: object): Promise<Params> {
+  ask(method: string, params: object, signal?: AbortSignal): Promise<Params> {
     if (!this.ready || !this.peer) {
       return Promise.reject(new RpcError(LOST, "rbridge is not running on this machine"));
     }
-    return this.peer.request(method, params);
+    return this.peer.request(method, params, signal);
   }
 
   notify(method: string, params: object): void {
@@ -103,8 +107,9 @@ export class Link {
       const result = await peer.request("initialize", {
         version: VERSION,
         client: given.client,
-        capabilities: { base64: true, question: true },
+        capabilities: { base64: true, question: true, diff: true, folders: true, viewer: VIEWED },
         buffers: given.buffers(),
+        folders: given.folders(),
       });
       this.ready = true;
       this.server = `${result.server?.name ?? "rbridge"} ${result.server?.version ?? ""}`.trim();

@@ -7,7 +7,8 @@ import * as tabs from "./tabs";
 
 const NOT_UTF8 = "iso88591"; // each byte a character: nothing is lost
 
-export async function open(documents: Documents, params: Params): Promise<object> {
+/** `preview`: in the tab that the next look at a file takes over. */
+export async function open(documents: Documents, params: Params, preview = false): Promise<object> {
   let doc = documents.byId.get(params.id);
   let bytes: Buffer | undefined;
   if (!doc || doc.lost) {
@@ -16,7 +17,7 @@ export async function open(documents: Documents, params: Params): Promise<object
   }
   doc.opening = true;
   try {
-    await show(doc, params, bytes);
+    await show(doc, params, bytes, preview);
   } catch (error) {
     if (tabs.showing(doc.uri).length === 0) {
       documents.drop(doc);
@@ -31,7 +32,7 @@ export async function open(documents: Documents, params: Params): Promise<object
   return {};
 }
 
-async function read(documents: Documents, params: Params): Promise<Document> {
+export async function read(documents: Documents, params: Params): Promise<Document> {
   const name = params.path ? params.path.slice(params.path.lastIndexOf("/") + 1) : params.name;
   const doc = new Document(
     params.id,
@@ -52,14 +53,14 @@ async function read(documents: Documents, params: Params): Promise<Document> {
   return doc;
 }
 
-async function show(doc: Document, params: Params, bytes: Buffer | undefined): Promise<void> {
+async function show(doc: Document, params: Params, bytes: Buffer | undefined, preview: boolean): Promise<void> {
   const text = bytes !== undefined && !isBinary(bytes);
   if (text && !doc.utf8 && !isUtf16(bytes)) {
     await decoded(doc);
   }
   const place = where(doc, params, bytes);
   const options: vscode.TextDocumentShowOptions = {
-    preview: false,
+    preview,
     preserveFocus: params.keepFocus === true,
     viewColumn: params.newWindow === true ? vscode.ViewColumn.Beside : undefined,
     selection: place && new vscode.Range(place, place),
@@ -74,7 +75,7 @@ async function show(doc: Document, params: Params, bytes: Buffer | undefined): P
 }
 
 /** Bytes that are no UTF-8 are read as Latin-1, where this VS Code can be told so (1.100 or later). */
-async function decoded(doc: Document): Promise<void> {
+export async function decoded(doc: Document): Promise<void> {
   try {
     await vscode.workspace.openTextDocument(doc.uri, { encoding: NOT_UTF8 });
   } catch {

@@ -10,6 +10,10 @@ export interface ErrorData {
   base?: string;
   digest?: string;
   versions?: number[];
+  reason?: string;
+  type?: string;
+  entries?: number;
+  more?: boolean;
 }
 
 /** What the other side answered instead of a result; LOST where the connection ended before an answer. */
@@ -52,15 +56,19 @@ export class Peer {
     stream.on("close", () => this.end("the connection ended"));
   }
 
-  request(method: string, params: object): Promise<Params> {
+  /** An aborted `signal` asks the other side to give it up, which it then answers. */
+  request(method: string, params: object, signal?: AbortSignal): Promise<Params> {
     if (this.over) {
       return Promise.reject(new RpcError(LOST, "the connection ended"));
     }
     const id = ++this.last;
-    return new Promise((resolve, reject) => {
+    const cancel = (): void => this.notify("$/cancelRequest", { id });
+    const asked = new Promise<Params>((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
       this.send({ id, method, params });
     });
+    signal?.addEventListener("abort", cancel, { once: true });
+    return asked.finally(() => signal?.removeEventListener("abort", cancel));
   }
 
   notify(method: string, params: object): void {

@@ -1,8 +1,10 @@
 // What the daemon says: requests, notices, and what became of the documents after a lost connection.
 import * as vscode from "vscode";
 import { tell } from "./conflict";
+import { compare, prepare } from "./diff";
 import { Document, Documents } from "./documents";
 import { Files } from "./files";
+import { Folders } from "./folders";
 import { Given } from "./link";
 import { ask, say } from "./messages";
 import { open } from "./opening";
@@ -20,13 +22,16 @@ export class Session implements Given {
   constructor(
     private readonly documents: Documents,
     private readonly files: Files,
+    private readonly shown: Folders,
     plugin: string,
   ) {
     this.client = { name: vscode.env.appName, version: vscode.version, plugin, pid: process.pid };
   }
 
   readonly requests: Given["requests"] = {
-    "buffer/open": (params) => this.after(params.id, () => open(this.documents, params)),
+    "buffer/open": (params) => this.open(params, false),
+    "buffer/diff": (params) => this.after(params.left, () => compare(this.documents, params)),
+    "folder/open": (params) => this.shown.open(params),
     question: async (params) => {
       const answer = await ask(String(params.message), ...params.answers);
       return answer === undefined ? {} : { answer };
@@ -39,7 +44,23 @@ export class Session implements Given {
     "buffer/closed": (params) => this.of(params, (doc) => this.closed(doc, params.message ?? "")),
     "window/show": (params) =>
       say(params.kind === "error" || params.kind === "warning" ? params.kind : "info", params.message ?? ""),
+    "folder/focus": (params) => this.shown.focus(params),
+    "folder/state": (params) => this.shown.state(params),
+    "folder/closed": (params) => this.shown.closed(params),
+    "fs/found": (params) => this.shown.found(params),
+    "fs/changed": (params) => this.shown.changed(params),
   };
+
+  /** A text into a tab: the daemon said so, or a folder's file was asked for. */
+  open(params: Params, preview: boolean): Promise<object> {
+    return this.after(params.id, () =>
+      params.diff === true ? prepare(this.documents, params) : open(this.documents, params, preview),
+    );
+  }
+
+  folders(): object[] {
+    return this.shown.names();
+  }
 
   buffers(): object[] {
     this.asked = this.documents.restored();
@@ -66,6 +87,7 @@ export class Session implements Given {
       }
     }
     this.asked = [];
+    this.shown.begun(result);
     for (const doc of [...this.documents.byId.values()].filter((one) => !one.lost)) {
       const one = back.get(doc.id);
       if (one) {
@@ -80,6 +102,7 @@ export class Session implements Given {
 
   lost(): void {
     this.documents.changed();
+    this.shown.lost();
     if (this.documents.byId.size > 0) {
       say("warning", "connection lost, tried again; the texts stay");
     }

@@ -44,6 +44,21 @@ test("an error has its code and data", async () => {
   });
 });
 
+test("what nobody wants any more is taken back, until it is answered", async () => {
+  const { peer, sent, say } = pair();
+  const one = new AbortController();
+  const two = new AbortController();
+  const first = peer.request("a", {}, one.signal);
+  const second = peer.request("b", {}, two.signal);
+  one.abort();
+  say({ id: 1, error: { code: -32800, message: "cancelled" } });
+  say({ id: 2, result: "done" });
+  await assert.rejects(first, { code: -32800 });
+  assert.strictEqual(await second, "done");
+  two.abort();
+  assert.deepStrictEqual(sent.slice(2).map(({ method, params }) => [method, params]), [["$/cancelRequest", { id: 1 }]]);
+});
+
 test("what is asked is answered, with errors too", async () => {
   const { sent, say } = pair({
     requests: {

@@ -1,0 +1,24 @@
+// What a search has found, as it is shown.
+
+/** As messages have it, see docs/attach.md: columns and lengths are in characters, from 1. */
+export interface Said {
+  path: string;
+  encoded?: boolean;
+  line: number;
+  column: number;
+  length: number;
+  text: string;
+  from?: number;
+}
+
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** The line without what leads it, and where in it the match is, in units of UTF-16. */
+export function drawn(said: Said): { label: string; highlights: [number, number][] } {
+  const characters = [...said.text];
+  const start = said.column - (said.from ?? 1);
+  const until = (count: number): number => characters.slice(0, Math.max(0, count)).join("").length;
+  const lead = Math.min(said.text.length - said.text.trimStart().length, until(start));
+  const label = said.text.slice(lead).replace(UNSEEN, " ");
+  return { label, highlights: [[until(start) - lead, Math.min(until(start + said.length) - lead, label.length)]] };
+}
