@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -15,10 +15,21 @@ from tests.conftest import Start
 from tests.editors.driver import Driver
 from tests.harness.daemon import Daemon
 from tests.harness.environment import Home, Ran, rbridge
+from tests.harness.wait import until
 
 D = TypeVar("D", bound=Driver)
 
 THREE = "one\ntwo\nthree\n"
+
+PROJECT = {
+    "train.py": THREE,
+    "notes.txt": "notes\n",
+    "src/model.py": "import torch\n\nclass Model:\n    pass\n",
+    "src/data.py": "# for a Model\n",
+    "build/model.py": "class Model:\n",
+    ".gitignore": "build/\n",
+}
+"""What is in a folder, if nothing else is said."""
 
 
 class Bench(Generic[D]):
@@ -34,9 +45,12 @@ class Bench(Generic[D]):
         self._waiting: list[subprocess.Popen[bytes]] = []
         self.daemon = self.serve()
 
-    def serve(self, listen: Sequence[str] = ("unix",), config: str = "") -> Daemon:
+    def serve(
+        self, listen: Sequence[str] = ("unix",), config: str = "", env: Mapping[str, str] | None = None
+    ) -> Daemon:
         """Start a daemon, in place of one that has ended."""
-        self.daemon = self._daemon(home=self.laptop, listen=listen, config=config, **self._options)
+        options = {**self._options, "env": {**self._options.get("env", {}), **(env or {})}}
+        self.daemon = self._daemon(home=self.laptop, listen=listen, config=config, **options)
         return self.daemon
 
     def editor(self, setup: str = "") -> D:
@@ -68,6 +82,26 @@ class Bench(Generic[D]):
         """Open *file* and wait until *editor* shows it."""
         self.open(str(file)).ok()
         editor.sees(file.name)
+
+    def project(self, files: Mapping[str, str] = PROJECT, name: str = "project") -> Path:
+        """A directory of the host with *files*."""
+        for path, content in files.items():
+            self.host.file(f"{name}/{path}", content)
+        return self.host.path / name
+
+    def browsing(
+        self, files: Mapping[str, str] = PROJECT, name: str = "project", setup: str = ""
+    ) -> tuple[D, Path]:
+        """An editor that shows a folder of the host with *files*, and that directory."""
+        editor, root = self.editor(setup), self.project(files, name)
+        self.browse(editor, root)
+        return editor, root
+
+    def browse(self, editor: Driver, root: Path, *options: str) -> None:
+        """Open the directory *root* and wait until *editor* shows what is in it."""
+        self.open(*options, str(root)).ok()
+        editor.tree.until_root(str(root))
+        editor.tree.until_shows(*(one.name + "/" * one.is_dir() for one in list(root.iterdir())[:100]))
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -121,3 +155,12 @@ class PlainClient:
 def holds(file: Path, content: str | bytes) -> Callable[[], bool]:
     data = content.encode() if isinstance(content, str) else content
     return lambda: file.read_bytes() == data
+
+
+def edited(editor: Driver, file: Path) -> None:
+    """Type into the shown text and save it: *file* has it."""
+    text = file.read_bytes()
+    editor.insert("X")
+    editor.save()
+    until(holds(file, b"X" + text), what=f"{file} is saved; it is {file.read_bytes()!r}")
+    editor.until_saved()

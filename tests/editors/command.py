@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from tests.editors.driver import Choice, Driver
+from tests.editors.scenarios import FOLDERS
 from tests.editors.vimchannel import SETTINGS, Desk
 from tests.harness.environment import Home, rbridge
 from tests.harness.tmux import Tmux
@@ -20,6 +21,10 @@ STATES = {"clean": "saved", "dirty": "saving", "saving": "saving", "conflict": "
 MEMORY = "it writes into memory and takes that for saved; `rbridge status` and a notification say what is not"
 WINDOWS = "each file has a window of its own"
 UNSEEN = "what is typed and not saved cannot be seen from outside; the editor itself warns, or does not"
+LAID_OUT = (
+    "the texts of a folder are laid out in memory, and the editor shows that directory by its own means; see "
+    "[how it works](how-it-works.md#a-folder)"
+)
 
 
 class Command(Driver):
@@ -38,6 +43,7 @@ class Command(Driver):
         "consent": "a notification asks, and `rbridge allow` answers",
         "closed_on_the_host": "it cannot be told to close a file; what is written there later is not sent",
         "no_final_newline": "editors do with these what they do with a file of their own; Vim adds the end",
+        **dict.fromkeys(FOLDERS, LAID_OUT),
     }
 
     @classmethod

@@ -23,13 +23,15 @@ DEADLINE = 20.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where VS Code cannot be had, what drives it is skipped and listed: see ``tests/harness/run.py``."""
+    """What drives VS Code is run in one process, and skipped and listed where it cannot be had."""
     why = os.environ.get(code.MISSING)
-    for item in items if why else ():
+    for item in items:
         path = item.nodeid.replace(os.sep, "/")
         drives = "/test_vscode" in path or ("[vscode" in path and "/test_editors_document" not in path)
         if path.startswith("tests/editors/") and drives:
-            item.add_marker(pytest.mark.skip(reason=f"no VS Code here: {why}"))
+            item.add_marker(pytest.mark.xdist_group("vscode"))
+            if why:
+                item.add_marker(pytest.mark.skip(reason=f"no VS Code here: {why}"))
 
 
 @asynccontextmanager

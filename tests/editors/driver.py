@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from tests.editors.tree import Tree
 from tests.harness.environment import Home
 from tests.harness.wait import until
 
@@ -127,6 +128,11 @@ class Driver(ABC):
     def line(self, number: int) -> str:
         """One line of the shown buffer; for texts that are too large to be looked at whole."""
         return self.text.split("\n")[number - 1]
+
+    @property
+    def tree(self) -> Tree:
+        """The folder that is shown, for editors that show folders."""
+        raise NotImplementedError(f"{self.kind} shows no folders")
 
     # What a person does.
 

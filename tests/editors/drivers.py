@@ -9,7 +9,9 @@ from tests.editors.driver import Driver
 DRIVERS = {
     "nvim": "tests.editors.nvim:Neovim",
     "vim": "tests.editors.vim:Vim",
+    "emacs": "tests.editors.emacs:Emacs",
     "vscode": "tests.editors.vscode:VSCode",
+    "sublime": "tests.editors.sublime:Sublime",
     "command": "tests.editors.command:Command",
 }
 

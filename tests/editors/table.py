@@ -5,20 +5,21 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.editors.drivers import DRIVERS, driver
+from tests.editors.scenarios import HERE
+from tests.editors.scenarios import scenarios as of_file
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "editors.md"
-SCENARIOS = Path(__file__).parent / "scenarios"
 TITLES = {
     "nvim": "Neovim",
     "vim": "Vim",
+    "emacs": "Emacs",
     "vscode": "VS Code",
-    "sublime": "Sublime Text",
+    "sublime": "Sublime Text (stub)",
     "command": "any other",
 }
 _SLOT = re.compile(r"(<!-- table -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -26,14 +27,13 @@ _SLOT = re.compile(r"(<!-- table -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def scenarios() -> Iterator[tuple[str, str]]:
     """The name and the first line of each scenario, in the order in which they are written."""
-    order = ["test_editing.py", "test_conflicts.py", "test_lost.py", "test_bytes.py", "test_safety.py"]
-    files = {path.name: path for path in SCENARIOS.glob("test_*.py")}
-    for name in [*order, *sorted(files.keys() - set(order))]:
-        for node in ast.parse(files[name].read_text()).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                said = ast.get_docstring(node)
-                assert said, f"{name}: {node.name} has no row in {DOCUMENT.name}"
-                yield node.name.removeprefix("test_"), said.splitlines()[0]
+    order = [
+        f"test_{one}.py"
+        for one in ("editing", "conflicts", "lost", "bytes", "safety", "folders", "folder_faults")
+    ]
+    files = {path.name for path in HERE.glob("test_*.py")}
+    for file in [*order, *sorted(files - set(order))]:
+        yield from of_file(file)
 
 
 def table() -> str:

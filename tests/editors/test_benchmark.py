@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from rbridge.jsonrpc import frame
+from tests.benchmarks import editors, folders
 from tests.benchmarks.__main__ import AREAS, main
 from tests.benchmarks.deltas import text_of
-from tests.benchmarks.editors import COMMAND, KINDS, Opened, World, run
+from tests.benchmarks.editors import COMMAND, KINDS, STUBS, Opened, World, run
 from tests.benchmarks.inside import INSIDE, offset
 from tests.benchmarks.shares import Opening, messages, on_the_host, opening, saving, when
 from tests.benchmarks.table import Table
 from tests.editors.drivers import DRIVERS
+from tests.editors.emacs import Emacs
 from tests.harness.setup import SetupFailed
 from tests.harness.tap import Passed
 
@@ -124,9 +126,18 @@ def test_clocks_that_python_can_read_are_recognized_and_others_refused() -> None
 
 
 def test_each_editor_of_the_scenarios_is_measured_and_the_peer_of_all_first() -> None:
-    assert set(DRIVERS) <= set(INSIDE)
+    assert set(KINDS) == set(INSIDE)
     assert KINDS[0] == COMMAND
-    assert set(KINDS) == set(DRIVERS)
+    assert {*KINDS, *STUBS} == set(DRIVERS)
+
+
+def test_folders_are_measured_with_the_editors_or_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an editor that is started for them."""
+    ran: list[bool] = []
+    monkeypatch.setattr(folders, "run", lambda _table, quick: ran.append(quick))
+    monkeypatch.setattr(editors, "World", lambda kind: pytest.fail(f"{kind} was started"))
+    run(Table(), quick=True, editor=["folders"])
+    assert ran == [True]
 
 
 def test_an_editor_that_there_is_not_is_named() -> None:
@@ -169,6 +180,18 @@ def _is_plausible(opened: Opened) -> None:
         assert min(opened.parts.announcing, opened.parts.reading, opened.parts.confirming) > 0
         assert opened.parts.editor > 0
         assert opened.parts.announcing + opened.parts.reading < opened.drawn
+
+
+def test_a_save_in_emacs_waits_for_the_daemon_and_not_for_any_process() -> None:
+    """For any process Emacs waits tens of milliseconds longer than until the answer is there."""
+    with World("emacs") as world:
+        ask = cast(Emacs, world.editor).ask
+        opened = world.open(TEXT)
+        ask("(setq waits nil)")
+        ask("(advice-add 'accept-process-output :before (lambda (&optional one &rest _) (push one waits)))")
+        world.save(opened)
+        assert ask("(length waits)") > 0
+        assert ask("(seq-every-p #'processp waits)")
 
 
 @pytest.mark.parametrize(
