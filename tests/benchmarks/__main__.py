@@ -25,7 +25,7 @@ AREAS = {
     "save": "until the host has it, beside rmate, rsync, scp, sshfs and lsyncd, over slow lines",
     "scale": "1,000 documents of 20 hosts",
     "deltas": "what is sent of an edit, and how long that is computed",
-    "editors": "rbridge's share of an open and of a save in each editor, beside a file of its own machine",
+    "editors": "rbridge's share of an open and of a save in each editor; folders of 100,000 files",
     "lsp": "language servers",
     "ssh": "connections",
 }
@@ -49,7 +49,10 @@ def main(argv: list[str]) -> int:
     chosen.add_argument("--rounds", type=int, help="saves of each contestant")
     chosen = parser.add_argument_group("a part of editors; may be repeated")
     chosen.add_argument(
-        "--editor", action="append", metavar="EDITOR", help="nvim, vim, vscode, ...; the peer is always there"
+        "--editor",
+        action="append",
+        metavar="EDITOR",
+        help="nvim, vim, vscode, ..., with the peer of all; or folders",
     )
     options = parser.parse_args(argv)
     unknown = [name for name in options.areas if name not in AREAS]

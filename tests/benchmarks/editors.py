@@ -1,5 +1,6 @@
 """How long an open and a save take in each editor, and how much of that is rbridge's: the command adapter and
-the same editor with a file of its own machine are the peers.
+the same editor with a file of its own machine are the peers. And folders, whichever editor shows them
+(:mod:`tests.benchmarks.folders`).
 
 The host reaches the daemon by its socket, without ssh. Of an open a tap there, and one between plug-in and
 daemon, tell what is ours; when it is drawn the editor tells. Of a save ours is what the same editor does not
@@ -20,6 +21,7 @@ from statistics import median
 from typing import Any
 
 from rbridge import build
+from tests.benchmarks import folders
 from tests.benchmarks.deltas import text_of
 from tests.benchmarks.inside import INSIDE, Inside
 from tests.benchmarks.shares import Opening, Saving, messages, on_the_host, opening, saving, when
@@ -32,9 +34,12 @@ from tests.harness.setup import SetupFailed
 from tests.harness.tap import Tap
 from tests.harness.wait import until
 
-PACKAGES = ("chromium", "tmux", "vim-nox")
+PACKAGES = ("chromium", "emacs-nox", "tmux", "vim-nox", *folders.PACKAGES)
 COMMAND = "command"
-KINDS = (COMMAND, *(kind for kind in DRIVERS if kind != COMMAND))
+STUBS = ("sublime",)  # what an editor's stub takes tells nothing of the editor
+KINDS = (COMMAND, *(kind for kind in DRIVERS if kind not in (COMMAND, *STUBS)))
+FOLDERS = "folders"
+ALL = (*KINDS, FOLDERS)
 SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
 GOALS_AT = "10 KB"
 ROUNDS = 21
@@ -209,14 +214,16 @@ class Measured:
     disk: Sequence[float]
 
 
-def run(table: Table, quick: bool, *, editor: Sequence[str] = KINDS) -> None:
-    """All editors, or those named *editor*; the command adapter comes first, being everybody's peer."""
-    unknown = [kind for kind in editor if kind not in KINDS]
+def run(table: Table, quick: bool, *, editor: Sequence[str] = ALL) -> None:
+    """All editors and folders, or those named *editor*; the command adapter comes first, being every editor's
+    peer.
+    """
+    unknown = [kind for kind in editor if kind not in ALL]
     if unknown:
-        raise SetupFailed(f"no such editor: {' '.join(unknown)} (there are: {' '.join(KINDS)})")
+        raise SetupFailed(f"no such editor: {' '.join(unknown)} (there are: {' '.join(ALL)})")
     peers: dict[str, Measured] = {}
     for kind in KINDS:
-        if kind not in (COMMAND, *editor):
+        if kind not in editor and (kind != COMMAND or {*editor} == {FOLDERS}):
             continue
         if kind == "vscode":
             code.install()
@@ -228,6 +235,8 @@ def run(table: Table, quick: bool, *, editor: Sequence[str] = KINDS) -> None:
             if kind == COMMAND:
                 peers[size] = measured
             report(table, kind, size, measured, peers[size])
+    if FOLDERS in editor:
+        folders.run(table, quick)
 
 
 def measure(world: World, text: bytes, rounds: int) -> Measured:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.editors.command import Command
+from tests.editors.emacs import Emacs
 from tests.editors.nvim import Neovim
 from tests.editors.vim import Vim
 from tests.editors.vscode import VSCode
@@ -238,6 +239,80 @@ class InCommand(InVim):
         return Span(begin, self.shown(path.rpartition("/")[2]))
 
 
+LISP = """;;; -*- lexical-binding: t -*-
+(defvar bench-shown nil)
+(defvar bench-opened nil)
+(defvar bench-saved nil)
+(defun bench-now () (truncate (* 1e6 (float-time))))
+(defun bench-path (buffer)
+  (with-current-buffer buffer
+    (if (bound-and-true-p rbridge-document)
+        (rbridge-document-path rbridge-document)
+      (or buffer-file-name (buffer-name)))))
+(defun bench-drawn (buffer)
+  (redisplay t)
+  (setq bench-shown (list (bench-path buffer) (bench-now))))
+(add-hook 'window-buffer-change-functions
+          (lambda (_) (run-at-time 0 nil #'bench-drawn (window-buffer))))
+(defun bench-open (path)
+  (let ((begin (bench-now)))
+    (find-file path)
+    (redisplay t)
+    (setq bench-opened (list begin (bench-now)))))
+(defun bench-show (name)
+  (switch-to-buffer (seq-find (lambda (one) (string-suffix-p name (bench-path one))) (buffer-list))))
+(defun bench-save (number)
+  (goto-char (point-min))
+  (delete-region (point) (line-end-position))
+  (insert (format "# %d" number))
+  (let ((begin (bench-now)))
+    (save-buffer)
+    (redisplay t)
+    (setq bench-saved (list number begin (bench-now) (buffer-modified-p)))))
+"""
+
+
+class InEmacs(Inside):
+    _driver: Emacs
+
+    def __init__(self, driver: Any) -> None:
+        super().__init__(driver)
+        self._offset = offset(lambda: float(self._driver.ask("(bench-now)")) / 1e6)
+
+    @classmethod
+    def setup(cls, home: Home) -> str:
+        return LISP
+
+    def _evaluate(self, expression: str) -> None:
+        self._driver.keys("M-:")
+        self._driver.tmux.line(expression)
+
+    def _span(self, begin: int, end: int) -> Span:
+        return Span(begin / 1e6 + self._offset, end / 1e6 + self._offset)
+
+    def shown(self, name: str) -> float:
+        looked = f'(and bench-shown (string-suffix-p "/{name}" (car bench-shown)) (cadr bench-shown))'
+        return float(self._driver.until(looked)) / 1e6 + self._offset
+
+    def open_own(self, path: str) -> Span:
+        self._driver.ask("(setq bench-opened nil)")
+        self._evaluate(f'(bench-open "{path}")')
+        return self._span(*self._driver.until("bench-opened"))
+
+    def turn_to(self, name: str) -> None:
+        self._driver.ask(f'(bench-show "/{name}")')
+        self._driver.sees(name)
+
+    def save(self) -> Span:
+        self._saves += 1
+        self._evaluate(f"(bench-save {self._saves})")
+        look = f"(and (equal (car bench-saved) {self._saves}) bench-saved)"
+        _, begin, end, modified = self._driver.until(look)
+        assert not modified, f"not saved: {self._driver.told()}"
+        return self._span(begin, end)
+
+
+# In the page: when each file was first drawn, in milliseconds of the page's clock.
 DRAWN = """
 window.drawn = {};
 const look = () => {
@@ -305,6 +380,7 @@ INSIDE: dict[str, type[Inside]] = {
     "command": InCommand,
     "nvim": InNeovim,
     "vim": InVim,
+    "emacs": InEmacs,
     "vscode": InCode,
 }
 """What takes times in each kind of editor."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import folders
 from tests.benchmarks.deltas import text_of
 from tests.benchmarks.far import Distance, Far
 from tests.benchmarks.save import EDITS, MOST_BACK, MOST_TO_HOST, ONE_LINE
@@ -58,6 +59,17 @@ def test_a_peer_sends_the_whole_text_over_the_same_link(laptop: Laptop, far: Far
     assert took.visible >= AWAY.rtt / 2000 + AWAY.carries(SIZE)
     assert took.link.up >= SIZE
     saver.close()
+
+
+def test_folders_are_listed_found_in_and_searched_by_whatever_is_there() -> None:
+    with folders.World(50, 20, 30) as world:
+        flat = world.open("flat")
+        assert min(flat.first(), flat.listed(), flat.held()) > 0
+        project = world.open("project")
+        assert min(project.found("rg"), project.searched("rg"), project.program("rg", "--files")) > 0
+        assert world.open("project", without=["rg", "git"]).searched("python") > 0
+        folders.repository(project.root)
+        assert world.open("project", without=["rg"]).searched("git grep") > 0
 
 
 def test_files_of_several_hosts_are_saved_and_nothing_of_them_is_left() -> None:
