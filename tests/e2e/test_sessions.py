@@ -281,6 +281,7 @@ def test_a_daemon_that_is_stopped_closes_in_good_order(tunnel: Bridge, editor: E
     opened = editor.wait_open()
     tunnel.until_host("train.py clean")
     opened.write(NEW)
+    until(lambda: file.read_bytes() == NEW)  # what an editor wrote and nobody has seen yet is kept, and 74
     tunnel.daemon.stop()
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err

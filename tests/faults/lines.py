@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from rbridge.adapters.base import Adapter, Outcome, Pane
+from rbridge.adapters.folder import FolderError, Query
 from rbridge.server.peer import CHUNK
+from tests.server.folders import Shown
 
 CUT, RESET, SILENCE = "cut", "reset", "silence"
 WAYS = (CUT, RESET, SILENCE)
@@ -120,13 +125,16 @@ class Edit(Pane):
 
 
 class Hasty(Adapter):
-    """Opens every text and saves it at once with one line more, which names the session."""
+    """Opens every text and saves it at once with one line more, which names the session. Of every folder it
+    asks what it can be asked, all at once.
+    """
 
     name = "ed"
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.edits: list[Edit] = []
+        self.folders: list[Shown] = []
 
     def describe(self) -> str:
         return "ed on paper"
@@ -146,6 +154,27 @@ class Hasty(Adapter):
         finally:
             edit.over = True
 
+    async def browse(self, root: Any, desk: Any, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        shown = Shown(root, desk)
+        self.folders.append(shown)
+        task_status.started(shown)
+        async with trio.open_nursery() as nursery:
+            for ask in (
+                partial(desk.stat, "a.py"),
+                partial(desk.listing, ""),
+                partial(desk.read, "b.py"),
+                partial(desk.find, "a p", 50, _pass_over),
+                partial(desk.search, Query("new"), 50, _pass_over),
+                partial(desk.make, "b.py", b"first\n"),
+            ):
+                nursery.start_soon(self._ask, ask)
+            await shown.closed.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _ask(self, ask: Callable[[], Awaitable[object]]) -> None:
+        with suppress(FolderError):
+            await ask()
+
     async def _save(self, edit: Edit) -> None:
         edit.text.file.write_bytes(edit.saved)
         snapshot = self.directory / f"snapshot-{os.urandom(8).hex()}"
@@ -154,3 +183,7 @@ class Hasty(Adapter):
             edit.outcome = await edit.desk.save(snapshot)
         finally:
             snapshot.unlink()
+
+
+def _pass_over(_found: object) -> None:
+    """What was found is of no interest."""

@@ -37,7 +37,8 @@ Count = Callable[..., None]
 
 
 def is_open(event: object) -> bool:
-    return isinstance(event, Record) and event.command == "open"
+    """Whether a text is opened: one out of a folder is not, since nobody asks for it here."""
+    return isinstance(event, Record) and event.command == "open" and "folder" not in event.headers
 
 
 LINKED = {one.name: one.said(HOST) for one in links.LINKS}
@@ -115,13 +116,13 @@ class Daemon(server.Laptop):
             script = script.replace(b"join: 1", b"join: 0")  # nobody has dialled
         return self.line(script[: case.said], case)
 
-    async def whole(self, case: Case) -> tuple[Line, list[Edit]]:
-        """Play *case*, which does not fail; returns when all is said."""
+    async def whole(self, case: Case) -> tuple[Line, list[Edit], list[str]]:
+        """Play *case*, which does not fail; returns when all is said, with the folders that were shown."""
         line = await self.play(case)
         before = OPENS[links.MAIN.name] if case.name in (links.RESUMED.name, links.JOINED.name) else 0
         await self.until(lambda: line.spoken and len(self.editor.edits) == before + OPENS[case.name])
         await self.quiet()
-        return line, list(self.editor.edits)
+        return line, list(self.editor.edits), [one.root.path for one in self.editor.folders]
 
     async def end(self, clock: trio.testing.MockClock) -> None:
         """Let what is under way come to its end, silence by its deadlines; checks what is left."""
@@ -135,6 +136,10 @@ class Daemon(server.Laptop):
             clock.jump(45)
         edits = list(self.editor.edits)
         self.editor.edits.clear()
+        for folder in self.editor.folders:
+            folder.close()
+        self.editor.folders.clear()
+        await self.until(lambda: not self.documents.folders)
         linked = [edit for edit in edits if edit.session and not edit.text.read_only]
         await self.until(lambda: all(edit.outcome or edit.over for edit in linked))
         for document in self.documents.all():
@@ -208,7 +213,7 @@ async def test_what_a_host_says_fails_at_every_byte(
 async def test_what_the_daemon_answers_fails_at_every_byte(
     daemon: Daemon, clock: trio.testing.MockClock, name: str, pytestconfig: pytest.Config, faults: Count
 ) -> None:
-    line, _ = await daemon.whole(Case(name, SILENCE, heard=1 << 30))
+    line, _, _ = await daemon.whole(Case(name, SILENCE, heard=1 << 30))
     length = len(line.heard)
     await daemon.end(clock)
     assert length > 30, bytes(line.heard)
@@ -222,10 +227,10 @@ async def test_one_byte_at_a_time_is_heard_as_the_whole(
 ) -> None:
     seen = []
     for size in (CHUNK, 1):
-        line, edits = await daemon.whole(Case(name, SILENCE, size=size))
+        line, edits, folders = await daemon.whole(Case(name, SILENCE, size=size))
         texts = (edit.text for edit in edits)
         seen.append(sorted((one.path, one.name, one.line, one.column, one.read_only) for one in texts))
-        seen[-1] += sorted(edit.first for edit in edits)
+        seen[-1] += [*sorted(edit.first for edit in edits), *folders]
         await daemon.end(clock)
     assert seen[0] == seen[1]
     assert seen[0] or name == links.REFUSED.name or b"display-name" not in line.said

@@ -13,6 +13,7 @@ PROGRAMS = {
     "attr": "getfattr",
     "chromium": "chromium",
     "emacs-nox": "emacs",
+    "git": "git",
     "kakoune": "kak",
     "lsyncd": "lsyncd",
     "micro": "micro",
@@ -20,10 +21,12 @@ PROGRAMS = {
     "openssh-client": "ssh",
     "openssh-server": "sshd",
     "pypy3": "pypy3",
+    "ripgrep": "rg",
     "rsync": "rsync",
     "shellcheck": "shellcheck",
     "sshfs": "sshfs",
     "strace": "strace",
+    "sudo": "sudoedit",
     "tmux": "tmux",
     "util-linux": "setpriv",
     "vim-nox": "vim",
@@ -44,7 +47,7 @@ class Area:
     minutes: float
     parallel: bool = False
     code: bool = False
-    """Its tests run VS Code; see :mod:`tests.harness.code`."""
+    """Its tests run VS Code, those in one process; see :mod:`tests.harness.code`."""
 
     @property
     def directory(self) -> Path:
@@ -58,7 +61,7 @@ class Area:
         return ["tests", *(f"--ignore=tests/{name}" for name in others)]
 
 
-BASE = ("acl", "attr", "pypy3", "shellcheck", "tmux", "util-linux")
+BASE = ("acl", "attr", "git", "pypy3", "ripgrep", "shellcheck", "tmux", "util-linux")
 SSH = ("openssh-client", "openssh-server")
 
 EDITORS = ("chromium", "emacs-nox", "kakoune", "micro", "nano", "vim-nox", "xterm", "xvfb")
@@ -68,9 +71,9 @@ AREAS = {
     for area in (
         Area("unit", BASE, 12, parallel=True),
         Area("compat", BASE, 8),
-        Area("e2e", (*BASE, *SSH, "vim-nox"), 12),
+        Area("e2e", (*BASE, *SSH, "sudo", "vim-nox"), 18),
         Area("faults", (*BASE, *SSH, "sshfs", "strace", "vim-nox"), 12),
-        Area("editors", (*BASE, *SSH, *EDITORS), 30, code=True),
+        Area("editors", (*BASE, *SSH, *EDITORS), 45, parallel=True, code=True),
         Area("lsp", (*BASE, *SSH), 12),
         Area("ssh", (*BASE, *SSH), 12),
     )

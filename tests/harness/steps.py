@@ -113,7 +113,9 @@ def pytest(area: Area, python: Path, amount: str = "") -> Result:
         env = {**environment(python), "RBRIDGE_TESTS_REPORT": str(report)}
         words = [python, "-m", "pytest", "-q", "--tb=short", "--no-header", "-p", "no:cacheprovider"]
         if area.parallel:
-            words += ["-n", str(workers()), "--dist", "worksteal"]
+            # an editor takes a processor of its own, and VS Code is started once
+            number, deal = (workers() - 1, "loadgroup") if area.code else (workers(), "worksteal")
+            words += ["-n", str(number), "--dist", deal]
         words += [*([amount] if amount else []), *arguments]
         minutes = area.minutes * (4 if amount == "--all" else 1)
         code, output = _run(words, env, minutes * 60)

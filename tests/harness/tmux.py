@@ -58,6 +58,14 @@ class Tmux:
         """What can be seen now."""
         return self._call("capture-pane", "-p", "-t", target or "t:")
 
+    def coloured(self, target: str = "") -> str:
+        """The same, with its colours as ANSI sequences."""
+        return self._call("capture-pane", "-e", "-p", "-t", target or "t:")
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window *width* columns and *height* lines large."""
+        self._call("resize-window", "-t", "t:", "-x", str(width), "-y", str(height))
+
     def wait_for(self, text: str, deadline: float = 20.0, target: str = "") -> str:
         """Wait until *text* can be seen; returns the screen. Fails with the screen as it was last."""
         try:

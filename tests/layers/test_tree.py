@@ -16,6 +16,7 @@ REASON = re.compile(r"\b[Ll]ong(er)?\b.*\b(because|since|:)", re.DOTALL)
 TESTED_ELSEWHERE = {
     "rbridge/__init__.py": "holds the version",
     "rbridge/adapters/base.py": "the contract: tests/adapters/conformance.py holds every adapter to it",
+    "rbridge/adapters/folder.py": "the contract: tests/server/test_folder.py and test_browsing.py hold to it",
 }
 EMPTY = "__init__.py"
 
