@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from tests.harness.tmux import Tmux
 
-Keys = tuple[str, ...]  # tmux' names of keys; a string that starts with "=" is typed as it is
+# tmux' names of keys; a string that starts with "=" is typed as it is, and one that starts with "!" is
+# waited for until it has left the screen.
+Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Driven:
-    """*insert*: begin to type at the cursor; *leave*: stop typing; *exact*: it opens at the column too."""
+    """*insert*: begin to type at the cursor; *leave*: stop typing."""
 
     spec: str
     save: Keys
@@ -25,7 +27,8 @@ EDITORS = [
     Driven("nano", ("C-o", "Enter"), ("C-x",)),
     Driven("emacs -nw", ("C-x", "C-s"), ("C-x", "C-c")),
     Driven("micro", ("C-s",), ("C-q",)),
-    Driven("kak", ("=:w", "Enter"), ("=:q", "Enter"), ("=i",), ("Escape",)),
+    # Kakoune takes Escape and a key that is there by then for Alt and that key.
+    Driven("kak", ("=:w", "Enter"), ("=:q", "Enter"), ("=i",), ("Escape", "!insert")),
 ]
 
 
@@ -33,5 +36,7 @@ def press(tmux: Tmux, keys: Keys) -> None:
     for key in keys:
         if key.startswith("="):
             tmux.type(key[1:])
+        elif key.startswith("!"):
+            tmux.wait_gone(key[1:])
         else:
             tmux.keys(key)
