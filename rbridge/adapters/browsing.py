@@ -233,17 +233,12 @@ class Browsing(FolderPane):
         return self._search(query, parameters.number(params, "limit", limits.FOUND), params.get("stream"))
 
     def watch(self, params: Params) -> None:
-        said = params.get("paths", [])
-        coded = params.get("encoded", [])
-        if not isinstance(said, list) or not isinstance(coded, list):
-            raise RpcError(INVALID_PARAMS, "paths is a list")
-        if len(said) + len(coded) > limits.SHOWN:
-            raise RpcError(INVALID_PARAMS, f"at most {limits.SHOWN} paths are watched")
-        watched = [parameters.plain(one, {}, root=True) for one in said]
-        self._watched = watched + [parameters.plain(one, {"encoded": True}) for one in coded]
-        if self._watch is not None:
-            self._watch.cancel()
-        self._wake()
+        watched = parameters.paths(params, limits.SHOWN)
+        if watched != self._watched:  # else it is said after a listing
+            self._watched = watched
+            if self._watch is not None:
+                self._watch.cancel()
+            self._wake()
 
     def open(self, params: Params) -> Awaitable[Any]:
         if self.window is None:

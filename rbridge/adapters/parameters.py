@@ -33,6 +33,17 @@ def plain(said: Any, params: Params, *, root: bool = False) -> str:
         raise RpcError(INVALID_PARAMS, str(error)) from None
 
 
+def paths(params: Params, most: int) -> list[str]:
+    """At most so many paths: the folder itself or inside of it, in ``paths`` and, encoded, in ``encoded``."""
+    said, coded = params.get("paths", []), params.get("encoded", [])
+    if not isinstance(said, list) or not isinstance(coded, list):
+        raise RpcError(INVALID_PARAMS, "paths is a list")
+    if len(said) + len(coded) > most:
+        raise RpcError(INVALID_PARAMS, f"at most {most} paths are watched")
+    found = [plain(one, {}, root=True) for one in said]
+    return found + [plain(one, {"encoded": True}) for one in coded]
+
+
 def string(params: Params, name: str) -> str:
     """A string, empty if it is absent."""
     value = params.get(name, "")

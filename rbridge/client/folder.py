@@ -36,6 +36,12 @@ FILES = ("stat", "read", "make", "write", "move", "remove")
 CHANGING = ("make", "write", "move", "remove")
 SEEKING = ("find", "search")
 
+SEEN = 2 * SHOWN
+"""Directories and files of which it is known how they were when they were listed."""
+
+UNHEARD = 10.0
+"""Seconds that what is said may be on its way to the laptop."""
+
 
 def about(session: "Session", channel: "Channel", document: "Document", record: Record) -> None:
     """What the laptop says of the folder *document*. Raises RemoteProtocolError."""
@@ -116,6 +122,7 @@ class Folder:
         self.crew = Crew(session.loop)
         self.asked: "Dict[str, Asked]" = {}
         self._shown: "List[Shown]" = []
+        self._seen: "Dict[Tuple[str, ...], Shown]" = {}  # those that were listed or shown lately
 
     def ask(self, channel: "Channel", record: Record) -> None:
         """A request begins. Raises RemoteProtocolError when it has no number."""
@@ -214,6 +221,7 @@ class Folder:
         """The next page of a directory; when it was written, the one behind it, if that is wanted."""
 
         def work() -> "Any":
+            self._see(asked.headers.get("path", ""))
             said, more = next(pages)
             headers: "Dict[str, str]" = {}
             return pack(said, headers), headers, more  # it is long: better packed here than in the loop
@@ -268,13 +276,12 @@ class Folder:
                 self.stop(other)
 
         def told(shown: Shown) -> None:
-            self.answer(asked, {"changed": [shown.path]}, {}, True)
+            if not asked.over:
+                shown.untold, shown.told_at = False, self.session.loop.clock()
+                self.answer(asked, {"changed": [shown.path]}, {}, True)
 
         def look() -> "List[Shown]":
-            found = [Shown(self.root, names(path), path, told) for path in wanted]
-            for one in found:
-                one.begin()
-            return found
+            return [self._see(path) for path in wanted]
 
         def begun(found: "Any", error: "Optional[BaseException]") -> None:
             if error is not None:
@@ -283,10 +290,27 @@ class Folder:
                 self._shown = found
                 watch = gather(self.session).watch
                 for one in found:
+                    one.told = told
+                    # what was said as this watch was on its way is not listened to
+                    one.untold = one.untold or self.session.loop.clock() - one.told_at < UNHEARD
                     watch.show(one)
                 self.answer(asked, {"changed": []}, {}, True)
 
         self.work(asked, look, begun)
+
+    def _see(self, path: str) -> Shown:
+        """What is at *path*, since it was first listed or shown: a change after that is news whenever it is
+        watched. In a thread. Raises Refused, Outside and OSError.
+        """
+        way = names(path)
+        one = self._seen.pop(tuple(way), None)
+        if one is None:
+            one = Shown(self.root, way, path)
+            one.begin()
+        self._seen[tuple(way)] = one
+        while len(self._seen) > SEEN:
+            self._seen.pop(next(iter(self._seen)), None)
+        return one
 
     def _hide(self) -> None:
         """Look at nothing any more."""

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 FLAG = "yes"
+AGAIN = 30.0  # seconds until what the host would not watch is tried again
 
 
 class Folder(Asking):
@@ -243,7 +244,7 @@ class Folder(Asking):
                 except FolderError as error:
                     logger.info("%s: watching: %s", self.name, error)
                     if error.reason != NOT_CONNECTED:
-                        await trio.sleep_forever()  # the user may still look for himself
+                        await trio.sleep(AGAIN)  # the user may look for himself meanwhile
 
     async def open(
         self,

@@ -235,8 +235,9 @@ async def test_what_is_watched(browse: Browse) -> None:
         assert browse.desk.watching is not None
         browse.desk.watching(["src"])
         await plugin.until(lambda: folder.changed == ["src"])
+        await plugin.fs(folder, "watch", paths=["", "src"])  # as after every listing
         await plugin.fs(folder, "watch", paths=["src"])
-        await browse.desk.until(lambda: browse.desk.asked[-1] == ("watch", "src"))
+        await browse.desk.until(lambda: browse.desk.asked == [("watch", "", "src"), ("watch", "src")])
 
 
 async def test_a_file_that_is_opened_is_a_buffer_of_the_window_that_asked(browse: Browse) -> None:

@@ -41,3 +41,13 @@ def test_what_is_no_number(value: object) -> None:
 def test_what_is_no_text(params: dict[str, object]) -> None:
     with pytest.raises(RpcError):
         parameters.content(params)
+
+
+def test_several_paths_are_taken_encoded_and_not() -> None:
+    said = {"paths": ["", "a%41"], "encoded": ["b%FF"]}
+    assert parameters.paths(said, 3) == ["", "a%41", parameters.plain("b%FF", {"encoded": True})]
+    for nonsense in ({"paths": "a"}, {"encoded": {}}, {"paths": ["../a"]}, {"paths": [3]}):
+        with pytest.raises(RpcError):
+            parameters.paths(nonsense, 3)
+    with pytest.raises(RpcError, match="at most 2"):
+        parameters.paths(said, 2)

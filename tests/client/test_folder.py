@@ -252,6 +252,70 @@ def test_what_is_shown_is_watched(host, opened, proj, monkeypatch):
     assert "more" in one.answers(number)[-1].headers
 
 
+@pytest.fixture
+def later(monkeypatch):
+    """What is changed now was changed long ago, by the clock that tells what may have changed unseen."""
+    now = time.time_ns() + 2 * shown.RACY_NS
+    monkeypatch.setattr(shown, "now_ns", lambda: now)
+
+
+def told(host, one, number):
+    """What the watch *number* has told, half a second later."""
+    host.clock.skipped += 0.5
+    return [path for said in one.answers(number)[1:] for path in json.loads(body(said))["changed"]]
+
+
+def watched(host, one, *paths):
+    """The number of a watch of *paths* that has begun."""
+    number = one.say("watch", body=json.dumps({"paths": list(paths)}).encode())
+    host.until(lambda: one.answers(number))
+    return number
+
+
+def test_what_changes_between_a_listing_and_the_watch_is_told(host, opened, proj, later):
+    one = opened()
+    one.ask("list", path="sub")
+    (proj / "sub" / "new").touch()
+    number = watched(host, one, "", "sub")
+    host.until(lambda: told(host, one, number) == ["sub"])
+
+
+def test_what_changed_since_the_last_look_of_one_watch_is_told_by_the_next(host, opened, proj, later):
+    one = opened()
+    watched(host, one, "sub")
+    (proj / "sub" / "new").touch()
+    number = watched(host, one, "", "sub")
+    host.until(lambda: told(host, one, number) == ["sub"])
+
+
+def test_what_was_told_while_the_next_watch_was_on_its_way_is_told_again(
+    host, opened, proj, later, monkeypatch
+):
+    one = opened()
+    first = watched(host, one, "sub")
+    (proj / "sub" / "new").touch()
+    host.until(lambda: told(host, one, first) == ["sub"])
+    second = watched(host, one, "sub", "a.py")
+    host.until(lambda: told(host, one, second) == ["sub"])
+    monkeypatch.setattr(folder, "UNHEARD", 0.0)  # that was long ago
+    third = watched(host, one, "sub", "")
+    (proj / "newer").touch()
+    host.until(lambda: told(host, one, third))
+    assert told(host, one, third) == [""]
+
+
+def test_of_what_was_listed_long_ago_nothing_is_known(host, opened, proj, later, monkeypatch):
+    monkeypatch.setattr(folder, "SEEN", 1)
+    one = opened()
+    one.ask("list", path="sub")
+    one.ask("list")
+    (proj / "sub" / "new").touch()
+    number = watched(host, one, "sub", "")
+    (proj / "newer").touch()
+    host.until(lambda: told(host, one, number))
+    assert told(host, one, number) == [""]
+
+
 def test_a_new_watch_takes_the_place_of_the_old_and_can_be_cancelled(host, opened, proj):
     one = opened()
     first = one.say("watch", body=b'{"paths": [""]}')

@@ -21,7 +21,7 @@ def shown(tmp_path):
         if path.exists() and age:
             was = path.stat().st_mtime_ns
             os.utime(path, ns=(was, was - age * 10**9))
-        made = Shown(root, list(names), "/".join(names), lambda one: None)
+        made = Shown(root, list(names), "/".join(names))
         made.begin()
         made._racy = False  # ctime cannot be set
         return made
@@ -30,11 +30,30 @@ def shown(tmp_path):
     root.close()
 
 
+def looked(one, *now):
+    """One look, and what it finds is told."""
+    found = one.look(*now)
+    one.untold = False
+    return found
+
+
+def test_what_nobody_was_told_of_is_still_news(shown, tmp_path):
+    (tmp_path / "d").mkdir()
+    one = shown("d")
+    os.utime(tmp_path / "d")
+    assert one.look() is one
+    one._racy = False
+    assert not one.quiet()
+    assert one.look() is one
+    one._racy = one.untold = False
+    assert one.look() is None
+
+
 def test_nothing_happened(shown, tmp_path):
     (tmp_path / "a").write_text("a")
     one = shown("a")
     assert one.quiet()
-    assert one.look() is None
+    assert looked(one) is None
 
 
 def test_names_come_and_go(shown, tmp_path):
@@ -42,7 +61,7 @@ def test_names_come_and_go(shown, tmp_path):
     one = shown("d")
     (tmp_path / "d" / "new").touch()
     assert not one.quiet()
-    assert one.look() is one
+    assert looked(one) is one
 
 
 def test_what_changes_right_after_a_look_may_be_told_once_too_often_and_never_too_seldom(
@@ -51,13 +70,13 @@ def test_what_changes_right_after_a_look_may_be_told_once_too_often_and_never_to
     (tmp_path / "d").mkdir()
     one = shown("d")
     (tmp_path / "d" / "new").touch()
-    assert one.look() is one
+    assert looked(one) is one
     assert not one.quiet()
     later = module.now_ns() + 10**10
     monkeypatch.setattr(module, "now_ns", lambda: later)
-    assert one.look() is one
+    assert looked(one) is one
     assert one.quiet()
-    assert one.look() is None
+    assert looked(one) is None
 
 
 def test_a_clock_of_a_server_that_is_ahead_of_ours_is_told_of_for_a_while_and_not_for_ever(shown, tmp_path):
@@ -66,10 +85,10 @@ def test_a_clock_of_a_server_that_is_ahead_of_ours_is_told_of_for_a_while_and_no
     one = shown("a")
     was = path.stat().st_mtime_ns
     os.utime(path, ns=(was, was + 10**12))
-    assert one.look(100.0) is one
-    assert one.look(100.5) is one
-    assert one.look(100.0 + module.RACY_NS / 1e9) is one
-    assert one.look(200.0) is None
+    assert looked(one, 100.0) is one
+    assert looked(one, 100.5) is one
+    assert looked(one, 100.0 + module.RACY_NS / 1e9) is one
+    assert looked(one, 200.0) is None
     assert one.quiet()
 
 
@@ -79,7 +98,7 @@ def test_where_a_stat_may_block_nobody_is_quiet(shown, tmp_path, monkeypatch):
     monkeypatch.setattr(module.mounts, "is_local", lambda path: False)
     one = shown("a")
     assert not one.quiet()
-    assert one.look() is None
+    assert looked(one) is None
 
 
 def test_nor_is_what_is_mounted_in_the_folder(shown, tmp_path, monkeypatch):
@@ -95,7 +114,7 @@ def test_its_file_system_is_known_while_it_is_there(shown, tmp_path):
     one = shown("a")
     assert one.device == path.stat().st_dev
     path.unlink()
-    one.look()
+    looked(one)
     assert one.device == -1
 
 
@@ -104,15 +123,15 @@ def test_a_file_is_written_replaced_and_removed(shown, tmp_path):
     path.write_text("a")
     one = shown("a")
     path.write_text("longer")
-    assert one.look() is one
+    assert looked(one) is one
     (tmp_path / "b").write_text("longer")
     (tmp_path / "b").rename(path)
-    assert one.look() is one
+    assert looked(one) is one
     path.unlink()
-    assert one.look() is one
-    assert one.look() is None
+    assert looked(one) is one
+    assert looked(one) is None
     path.touch()
-    assert one.look() is one
+    assert looked(one) is one
 
 
 def test_a_link_is_looked_at_itself(shown, tmp_path):
@@ -126,4 +145,4 @@ def test_a_directory_that_becomes_a_link_out_of_it_has_changed(shown, tmp_path):
     one = shown("d", "e")
     (tmp_path / "d").rename(tmp_path / "moved")
     (tmp_path / "d").symlink_to("/etc")
-    assert one.look() is one
+    assert looked(one) is one

@@ -10,6 +10,7 @@ import trio
 
 from rbridge.adapters.folder import FolderError, Found, Item, Match, Query
 from rbridge.errors import NotListening
+from rbridge.server import folder as module
 from rbridge.server.overview import Overview
 from tests.server.conftest import SECRET, digest
 from tests.server.folders import announce, asked, asking, browse, reply, shown
@@ -259,6 +260,16 @@ async def test_a_watch_goes_on_after_a_lost_connection_and_is_of_what_was_asked(
         await again.say("resume", token="f", folder="yes", display_name="gpu1:project", real_path="/x")
         heard = [await again.hear(), await again.hear()]
         assert {command for command, _, _ in heard} == {"opened", "ask"}
+
+
+async def test_a_watch_that_the_host_refused_is_tried_again(laptop, monkeypatch):
+    monkeypatch.setattr(module, "AGAIN", 0.0)
+    host, folder = await shown(laptop)
+    async with asking(folder.desk.watch(["a"], list)):
+        number, _, _ = await asked(host)
+        await reply(host, number, {}, reason="busy", message="too much")
+        again, headers, _ = await asked(host)
+        assert (headers["do"], again != number) == ("watch", True)
 
 
 async def test_a_newer_watch_takes_its_place(laptop):

@@ -61,6 +61,7 @@ def test_folder_odd_names(bench: Stage) -> None:
         edited(editor, Path(os.fsdecode(os.fsencode(root) + b"/" + name)))
     editor.tree.rename(shown("odd-b"), "renamed.txt")
     until(lambda: (root / "renamed.txt").read_text() == "Xodd-b\n")
+    editor.tree.until_shows("renamed.txt")  # until then the cursor may move to it
     removed = shown("odd-c")
     editor.tree.remove(removed, confirm=True)
     editor.tree.until_lacks(removed)
