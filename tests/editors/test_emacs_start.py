@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from rbridge import __version__
 from tests.conftest import Start
-from tests.editors.attach_server import AttachServer, Refusal
+from tests.editors.attach_server import AttachServer
 from tests.editors.bench import Bench
 from tests.editors.emacs import READY, Emacs
 from tests.harness.environment import Home
@@ -35,55 +34,6 @@ def bench(home: Home, other_home: Home, daemon: Start) -> Iterator[Bench[Emacs]]
     made = Bench(Emacs, home, other_home, daemon)
     yield made
     made.close()
-
-
-def test_another_version_is_said_once(home: Home, server: AttachServer) -> None:
-    def refuse(*_: object) -> Any:
-        raise Refusal(-32600, "rbridge speaks version 2", {"versions": [2]})
-
-    server.handlers["initialize"] = refuse
-    editor = Emacs(home, attached=False)
-    try:
-        editor.said("rbridge speaks version 2 (rbridge plugin install emacs)")
-        stays(lambda: len(server.got) == 1, 1.5)
-    finally:
-        editor.kill()
-
-
-@pytest.mark.parametrize("mode", [0o777, 0o755])
-def test_a_runtime_directory_that_others_can_reach_is_not_used(home: Home, mode: int) -> None:
-    server = AttachServer(home.runtime / "editor.sock")
-    home.runtime.chmod(mode)
-    editor = Emacs(home, attached=False)
-    try:
-        stays(lambda: not server.got, 1.5)
-        home.runtime.chmod(0o700)
-        editor.until(READY)
-    finally:
-        editor.kill()
-        server.close()
-
-
-def test_the_place_is_the_daemons(home: Home) -> None:
-    """The same directories, in the same order, as the daemon looks at."""
-    editor = Emacs(home, attached=False)
-    try:
-        for environ in (
-            {},
-            {"XDG_RUNTIME_DIR": str(home.path)},
-            {"TMPDIR": "/var/tmp"},
-            {"RBRIDGE_RUNTIME_DIR": "/x/"},
-        ):
-            variables = {"XDG_RUNTIME_DIR": "", "TMPDIR": "", "RBRIDGE_RUNTIME_DIR": "", **environ}
-            ours = home.run(
-                ["python3", "-c", "from rbridge import paths; print(*paths.runtime_candidates())"],
-                env=variables,
-            ).ok()
-            changes = " ".join(f'(setenv "{name}" "{value}")' for name, value in variables.items())
-            theirs = editor.ask(f"(progn {changes} (mapcar #'expand-file-name (rbridge-link-candidates)))")
-            assert theirs == ours.out.split()
-    finally:
-        editor.kill()
 
 
 def test_it_is_off_when_the_user_says_so_and_on_again(server: AttachServer, editor: Emacs) -> None:

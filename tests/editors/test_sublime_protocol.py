@@ -346,19 +346,6 @@ def test_nonsense_ends_the_connection_and_it_comes_back(
     server.open()
 
 
-def test_another_version_is_said_once(home: Home, server: AttachServer) -> None:
-    def refuse(*_: object) -> Any:
-        raise Refusal(-32600, "rbridge speaks version 2", {"versions": [2]})
-
-    server.handlers["initialize"] = refuse
-    editor = Sublime(home, attached=False)
-    try:
-        editor.said("rbridge speaks version 2 (rbridge plugin install sublime)")
-        stays(lambda: len(server.got) == 1, 1.5)
-    finally:
-        editor.kill()
-
-
 def test_without_the_plug_in_the_connection_ends_and_texts_stay(
     server: AttachServer, editor: Sublime
 ) -> None:

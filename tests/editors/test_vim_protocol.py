@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.editors.attach_server import ID, AttachServer, Refusal
+from tests.editors.attach_server import ID, AttachServer
 from tests.editors.vim import READY, Vim
 from tests.harness.environment import Home, rbridge
 from tests.harness.wait import stays, until
@@ -305,33 +305,6 @@ def test_a_message_in_pieces_is_waited_for(server: AttachServer, editor: Vim) ->
     editor.said("in pieces")
 
 
-def test_another_version_is_said_once(home: Home, server: AttachServer) -> None:
-    def refuse(*_: object) -> Any:
-        raise Refusal(-32600, "rbridge speaks version 2", {"versions": [2]})
-
-    server.handlers["initialize"] = refuse
-    editor = Vim(home, attached=False)
-    try:
-        editor.said("rbridge speaks version 2 (rbridge plugin install vim)")
-        stays(lambda: len(server.got) == 1, 1.5)
-    finally:
-        editor.kill()
-
-
-@pytest.mark.parametrize("mode", [0o777, 0o755])
-def test_a_runtime_directory_that_others_can_reach_is_not_used(home: Home, mode: int) -> None:
-    server = AttachServer(home.runtime / "editor.sock")
-    home.runtime.chmod(mode)
-    editor = Vim(home, attached=False)
-    try:
-        stays(lambda: not server.got, 1.5)
-        home.runtime.chmod(0o700)
-        editor.until(READY)
-    finally:
-        editor.kill()
-        server.close()
-
-
 def test_what_belongs_to_another_user_is_not_used(home: Home) -> None:
     """Vim knows no owners, and root can reach all directories: only they tell."""
     ours = home.file("ours/editor.sock")
@@ -346,29 +319,6 @@ def test_what_belongs_to_another_user_is_not_used(home: Home) -> None:
             )
             editor.until("exists('g:ours')")
             assert editor.ask("g:ours") is expected
-    finally:
-        editor.kill()
-
-
-def test_the_place_is_the_daemons(home: Home) -> None:
-    """The same directories, in the same order, as the daemon looks at."""
-    editor = Vim(home, attached=False)
-    try:
-        editor.until("rbridge#place#Candidates()[0] != ''")
-        for environ in (
-            {},
-            {"XDG_RUNTIME_DIR": str(home.path)},
-            {"TMPDIR": "/var/tmp"},
-            {"RBRIDGE_RUNTIME_DIR": "/x/"},
-        ):
-            variables = {"XDG_RUNTIME_DIR": "", "TMPDIR": "", "RBRIDGE_RUNTIME_DIR": "", **environ}
-            ours = home.run(
-                ["python3", "-c", "from rbridge import paths; print(*paths.runtime_candidates())"],
-                env=variables,
-            ).ok()
-            for name, value in variables.items():
-                editor.do(f"let ${name} = '{value}'")
-            assert editor.ask("rbridge#place#Candidates()") == ours.out.split()
     finally:
         editor.kill()
 
