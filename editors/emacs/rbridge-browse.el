@@ -287,15 +287,20 @@
                       (lambda (_ fault)
                         (if (not fault)
                             (funcall then)
+                          (setf (rbridge-folder-goal folder) nil)
                           (rbridge-folder-say folder path fault)
                           (rbridge-tree-refresh folder (rbridge-path-above path))))))
 
 (defun rbridge-browse--goto-later (folder path)
-  "A function that reads the directory of PATH in FOLDER anew and goes to PATH, unless the user went on meanwhile."
-  (let ((keys num-input-keys))
+  "A function that reads the directory of PATH in FOLDER anew; when PATH is shown, be it before, the user goes there."
+  (let ((goal (cons path num-input-keys)))
+    (setf (rbridge-folder-goal folder) goal)
     (lambda ()
       (rbridge-tree-refresh folder (rbridge-path-above path)
-                            (lambda () (when (= keys num-input-keys) (rbridge-tree-goto folder path)))))))
+                            (lambda ()
+                              (when (eq goal (rbridge-folder-goal folder))
+                                (let ((node (rbridge-tree-find folder path)))
+                                  (rbridge-tree-reach folder (and node (list node))))))))))
 
 (defun rbridge-new-file (path &optional folder)
   "Make an empty file PATH in FOLDER, by default that of this buffer, and open it."

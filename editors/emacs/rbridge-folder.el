@@ -11,8 +11,9 @@
 (require 'subr-x)
 
 (cl-defstruct (rbridge-folder (:copier nil))
-  "A directory of a host.  ROOT is its `rbridge-node'; LOST: the daemon does not know it, or not any more."
-  id host path name read-only lost buffer root (connected t))
+  "A directory of a host.  ROOT is its `rbridge-node'; LOST: the daemon does not know it, or not any more.
+GOAL is a path that the user is taken to when it is shown, and the `num-input-keys' of then."
+  id host path name read-only lost buffer root goal (connected t))
 
 (defvar rbridge-folders nil "Those that are shown here, also while the daemon does not know them.")
 

@@ -115,6 +115,13 @@ called then; NOTE is what stands behind the name."
       (rbridge-tree-to-name)
       (dolist (window (get-buffer-window-list nil nil t)) (set-window-point window (point))))))
 
+(defun rbridge-tree-reach (folder nodes)
+  "Go to the goal of FOLDER if it is one of NODES, which are shown now, unless the user went on meanwhile."
+  (pcase (rbridge-folder-goal folder)
+    ((and `(,path . ,keys) (guard (seq-find (lambda (one) (equal (rbridge-node-path one) path)) nodes)))
+     (setf (rbridge-folder-goal folder) nil)
+     (when (= keys num-input-keys) (rbridge-tree-goto folder path)))))
+
 (defun rbridge-tree--lines (node)
   "The number of lines below that of NODE which belong to it."
   (let ((lines 0))
@@ -188,14 +195,14 @@ called then; NOTE is what stands behind the name."
          (rest (nthcdr (length before) old))
          (fresh (mapcar (lambda (entry) (rbridge-tree--node node entry)) entries))
          (gc-cons-threshold (* 64 1024 1024)) ; once at the end, and not while each few lines are drawn
-         merged new)
+         merged new added)
     (rbridge-tree--changing folder
       (goto-char (rbridge-tree-place (or (car (last before)) node)))
       (if before (rbridge-tree--pass (car (last before))) (forward-line 1))
       (while (or fresh (and rest (not (and last (string< last (rbridge-node-key (car rest)))))))
         (let ((theirs (car fresh)) (ours (car rest)))
           (if (and theirs (or (null ours) (string< (rbridge-node-key theirs) (rbridge-node-key ours))))
-              (progn (push theirs new) (push theirs merged) (pop fresh))
+              (progn (push theirs new) (push theirs added) (push theirs merged) (pop fresh))
             (rbridge-tree--insert folder (nreverse new))
             (setq new nil)
             (pop rest)
@@ -211,7 +218,9 @@ called then; NOTE is what stands behind the name."
               (delete-region (point) (save-excursion (rbridge-tree--pass ours) (point)))
               (rbridge-tree--forget ours)))))
       (rbridge-tree--insert folder (nreverse new))
-      (setf (rbridge-node-children node) (nconc (copy-sequence before) (nreverse merged) rest)))))
+      (setf (rbridge-node-children node) (nconc (copy-sequence before) (nreverse merged) rest)))
+    ;; At once: who sees a name come does not see the line change under a key that is on its way.
+    (rbridge-tree-reach folder added)))
 
 (defun rbridge-tree--forget (node)
   "NODE is shown no longer, and nothing below it."

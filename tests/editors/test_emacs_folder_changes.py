@@ -161,6 +161,35 @@ def test_who_went_on_meanwhile_is_left_where_he_is(shown: Emacs, host: Host) -> 
     until(lambda: here(shown) == "more", what="who waits for it is taken there")
 
 
+def test_who_sees_a_new_name_is_there_already(shown: Emacs, host: Host) -> None:
+    """The line under the cursor does not change once the name is shown, though the answer comes later"""
+    handler = host.server.handlers.pop("fs/move")
+    shown.tree.rename("a.txt", "zz.txt")
+    host.server.asked("fs/move")
+    host.directories[""] = [entry("src", "directory"), entry("z.txt"), entry("zz.txt")]
+    host.changed("")
+    shown.tree.until_shows("zz.txt")
+    assert here(shown) == "zz.txt"
+    shown.ask('(rbridge-tree-goto rbridge-folder "src")')
+    host.server.handlers["fs/move"] = handler
+    lists = len(host.asked("fs/list"))
+    host.server.send({"id": host.numbers("fs/move")[0], "result": {}})
+    until(lambda: len(host.asked("fs/list")) > lists, what="it is read anew")
+    stays(lambda: here(shown) == "src", 0.3)
+
+
+def test_who_was_refused_a_name_stays(shown: Emacs, host: Host) -> None:
+    def refuse(*_: object) -> Any:
+        host.directories[""].append(entry("zz.txt"))
+        raise Refusal(-32010, "zz.txt exists", {"reason": "exists"})
+
+    host.server.handlers["fs/move"] = refuse
+    shown.tree.rename("a.txt", "zz.txt")
+    shown.said("zz.txt exists")
+    shown.tree.until_shows("zz.txt")
+    assert here(shown) == "a.txt"
+
+
 def test_read_only_is_said_and_nothing_asked(editor: Emacs, host: Host) -> None:
     host.show(readOnly=True)
     editor.tree.until_shows("a.txt")
