@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from hypothesis import settings
 from tests.harness.client import Builds
 from tests.harness.daemon import Daemon
 from tests.harness.environment import Home
-from tests.harness.report import VARIABLE, Report
+from tests.harness.report import ONLY, VARIABLE, Report
 from tests.harness.sshd import Sshd, Via
 from tests.harness.tmux import Tmux
 
@@ -29,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     path = os.environ.get(VARIABLE)
     if path and not hasattr(config, "workerinput"):  # pytest-xdist's processes report to the first one
-        config.pluginmanager.register(Report(Path(path)), "report")
+        only = os.environ.get(ONLY)
+        config.pluginmanager.register(Report(Path(path), json.loads(only) if only else None), "report")
     # No deadline per example: that is the machine's business. In CI the same examples each time.
     examples = 1000 if config.getoption("--all") else 25 if config.getoption("--quick") else 100
     settings.register_profile(

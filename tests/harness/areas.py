@@ -48,6 +48,10 @@ class Area:
     parallel: bool = False
     code: bool = False
     """Its tests run VS Code, those in one process; see :mod:`tests.harness.code`."""
+    repeats: int = 0
+    """When at most so many of its tests failed, these are run once more, alone and one after the other. They
+    drive real editors by keys on a machine that may be busy; what passes only then is listed, so that
+    somebody looks at it."""
 
     @property
     def directory(self) -> Path:
@@ -73,7 +77,7 @@ AREAS = {
         Area("compat", BASE, 8),
         Area("e2e", (*BASE, *SSH, "sudo", "vim-nox"), 18),
         Area("faults", (*BASE, *SSH, "sshfs", "strace", "vim-nox"), 12),
-        Area("editors", (*BASE, *SSH, *EDITORS), 45, parallel=True, code=True),
+        Area("editors", (*BASE, *SSH, *EDITORS), 45, parallel=True, code=True, repeats=3),
         Area("lsp", (*BASE, *SSH), 12),
         Area("ssh", (*BASE, *SSH), 12),
     )

@@ -1,9 +1,9 @@
 """What a pytest run tells ``python3 -m tests``: one line of JSON per event, written as it happens.
 
-So a run that hangs and is ended still says what had passed, and which test it hung in. Events: ``{"begin":
-TEST}``, ``{"test": TEST, "outcome": "passed" | "failed" | "skipped", "why": TEXT}``, ``{"proof": TEXT}``,
-``{"faults": CLASS, "count": COUNT, "lost": COUNT, "of": TEST}``, ``{"left_out": COUNT}``. Where tests run
-side by side, pytest's own process writes what theirs tell it.
+So a run that hangs and is ended still says what had passed, and which test it hung in. Events:
+``{"begin": TEST}``, ``{"test": TEST, "outcome": "passed" | "failed" | "skipped", "why": TEXT}``,
+``{"proof": TEXT, "of": TEST}``, ``{"faults": CLASS, "count": COUNT, "lost": COUNT, "of": TEST}``,
+``{"left_out": COUNT}``. Where tests run side by side, pytest's own process writes what theirs tell it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 VARIABLE = "RBRIDGE_TESTS_REPORT"
+ONLY = "RBRIDGE_TESTS_ONLY"  # JSON: the names of the tests to run, of all that are collected
 
 
 class Report:
@@ -24,11 +25,17 @@ class Report:
     FAULTS = "faults"  # the same for [class, number, number of those that lost something]
     LEFT_OUT = "left_out"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, only: Sequence[str] | None = None) -> None:
+        self._only = only
         self._file = open(path, "a", buffering=1)  # noqa: SIM115  # closed with the run
 
     def write(self, **event: object) -> None:
         print(json.dumps(event), file=self._file)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self._only is not None:
+            items[:] = [item for item in items if item.nodeid in self._only]
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.write(begin=nodeid)
@@ -37,7 +44,7 @@ class Report:
         if report.when == "teardown":
             for name, value in report.user_properties:
                 if name == self.PROOF:
-                    self.write(proof=value)
+                    self.write(proof=value, of=report.nodeid)
                 elif name == self.FAULTS:
                     kind, count, lost = value
                     self.write(faults=kind, count=count, lost=lost, of=report.nodeid)
@@ -65,6 +72,9 @@ class Report:
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why it was skipped, or the first line of why it failed."""
     if report.skipped and isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")
-    return ""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = str(crash.message if crash else report.longrepr or "").strip().splitlines()
+    return lines[0] if report.failed and lines else ""

@@ -51,12 +51,14 @@ class Run:
         return self.add(steps.timed(name, do))
 
     def finish(self) -> int:
-        """List what was skipped, print the line that sums up, return the exit code."""
+        """List what was skipped or repeated, print the line that sums up, return the exit code."""
         skips = [(result.name, *skip) for result in self.results for skip in result.skips]
-        if skips:
-            self.say("\nskipped:")
-        for area, test, why in skips:
-            self.say(f"  {area}: {test}: {why}")
+        repeated = [(result.name, *test) for result in self.results for test in result.repeated]
+        for title, found in (("skipped", skips), ("passed only when repeated", repeated)):
+            if found:
+                self.say(f"\n{title}:")
+            for area, test, why in found:
+                self.say(f"  {area}: {test}: {why}")
         self.say("")
         if sum(bool(result.faults) for result in self.results) > 1:
             self.say(_faults(self.results))
@@ -68,7 +70,9 @@ def _sum(results: list[Result]) -> str:
     passed = sum(result.passed for result in results)
     failed = sum(result.failed for result in results)
     skipped = sum(len(result.skips) for result in results)
-    return f"{passed} passed, {failed} failed, {skipped} skipped"
+    repeated = sum(len(result.repeated) for result in results)
+    more = f", {repeated} repeated" if repeated else ""
+    return f"{passed} passed, {failed} failed, {skipped} skipped{more}"
 
 
 def _faults(results: list[Result]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.harness.areas import ROOT, Area
+from tests.harness.outcomes import Outcomes
 from tests.harness.setup import ALSO_ON_PATH, SetupFailed
 
 STATIC_SECONDS = 300
@@ -20,6 +21,8 @@ NOTHING = "no tests yet"
 NO_TESTS = 5  # pytest's exit code when it collected none
 TAIL = 300  # lines of output shown of a step that failed
 GRACE = 10.0  # seconds between asking a hung step to end and ending it
+REPEAT_SECONDS = 180.0  # for each test that is run once more
+FAILURES = 1  # pytest's exit code when tests failed, and nothing else did
 MOST_WORKERS = 8  # each has to import and collect all tests first
 # The person's own settings must not change what is tested; byte code is to be kept, it saves minutes.
 LEFT_OUT = (
@@ -34,14 +37,16 @@ LEFT_OUT = (
 
 @dataclass
 class Result:
-    """What became of a step. *skips* holds (test, reason), *proofs* what tests had to say for themselves,
-    *faults* by class how many there were and how many of them lost something.
+    """What became of a step. *skips* holds (test, reason), *repeated* (test, first line of why it failed) of
+    those that passed only when repeated, *proofs* what tests had to say for themselves, *faults* by class how
+    many there were and how many of them lost something.
     """
 
     name: str
     passed: int = 0
     failed: int = 0
     skips: list[tuple[str, str]] = field(default_factory=list)
+    repeated: list[tuple[str, str]] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
     faults: dict[str, tuple[int, int]] = field(default_factory=dict)
     note: str = ""
@@ -107,19 +112,24 @@ def pytest(area: Area, python: Path, amount: str = "") -> Result:
     if not arguments:
         result.note = NOTHING
         return result
-    with tempfile.TemporaryDirectory(prefix="rb-report-") as directory:
-        report = Path(directory) / "report"
-        report.touch()
-        env = {**environment(python), "RBRIDGE_TESTS_REPORT": str(report)}
-        words = [python, "-m", "pytest", "-q", "--tb=short", "--no-header", "-p", "no:cacheprovider"]
-        if area.parallel:
-            # an editor takes a processor of its own, and VS Code is started once
-            number, deal = (workers() - 1, "loadgroup") if area.code else (workers(), "worksteal")
-            words += ["-n", str(number), "--dist", deal]
-        words += [*([amount] if amount else []), *arguments]
-        minutes = area.minutes * (4 if amount == "--all" else 1)
-        code, output = _run(words, env, minutes * 60)
-        _read(report, result)
+    words: list[str | Path] = [python, "-m", "pytest", "-q", "--tb=short", "--no-header"]
+    words += ["-p", "no:cacheprovider"]
+    last = [*([amount] if amount else []), *arguments]
+    beside: list[str] = []
+    if area.parallel:
+        # an editor takes a processor of its own, and VS Code is started once
+        number, deal = (workers() - 1, "loadgroup") if area.code else (workers(), "worksteal")
+        beside = ["-n", str(number), "--dist", deal]
+    seconds = area.minutes * 60 * (4 if amount == "--all" else 1)
+    code, output, tests = _reported([*words, *beside, *last], python, seconds)
+    failed = tests.those("failed")
+    if code == FAILURES and 0 < len(failed) <= area.repeats and not tests.running:
+        names = [test for test, _ in failed]
+        _, more, again = _reported([*words, *last], python, REPEAT_SECONDS * len(names), names)
+        result.repeated = tests.repeat(again)
+        output += f"\n\nonce more, alone:\n{more}"
+        code = FAILURES if tests.those("failed") else 0
+    _count(tests, result)
     counted = result.passed + result.failed + len(result.skips)
     if code == NO_TESTS and not counted:
         result.note = NOTHING
@@ -132,37 +142,28 @@ def pytest(area: Area, python: Path, amount: str = "") -> Result:
     return result
 
 
-def _read(report: Path, result: Result) -> None:
-    """Fold the events into *result*: of what a test reported in its phases, the worst counts."""
-    outcomes: dict[str, str] = {}
-    reasons: dict[str, str] = {}
-    running: set[str] = set()
-    rank = ("passed", "skipped", "failed")
-    faults: list[tuple[str, int, int, str]] = []
-    for line in report.read_text().splitlines():
-        event = json.loads(line)
-        if "begin" in event:
-            running.add(event["begin"])
-        elif "proof" in event:
-            result.proofs.append(event["proof"])
-        elif "faults" in event:
-            faults.append((event["faults"], event["count"], event["lost"], event["of"]))
-        elif "left_out" in event:
-            result.note = f"{event['left_out']} more without --quick"
-        elif "test" in event:
-            name, outcome = event["test"], event["outcome"]
-            running.discard(name)
-            if name not in outcomes or rank.index(outcome) > rank.index(outcomes[name]):
-                outcomes[name], reasons[name] = outcome, event["why"]
-    result.passed = sum(one == "passed" for one in outcomes.values())
-    result.failed = sum(one == "failed" for one in outcomes.values())
-    result.skips = [(name, reasons[name]) for name, one in outcomes.items() if one == "skipped"]
-    for kind, count, lost, test in faults:
-        before, lost_before = result.faults.get(kind, (0, 0))
-        lost = max(lost, int(outcomes.get(test) != "passed"))
-        result.faults[kind] = (before + count, lost_before + lost)
-    if running:
-        result.note = "was in: " + ", ".join(sorted(running))
+def _reported(
+    words: Sequence[str | Path], python: Path, seconds: float, only: Sequence[str] | None = None
+) -> tuple[int, str, Outcomes]:
+    """Run pytest, of what it collects *only* those: its exit code, what it printed, and what it reported."""
+    with tempfile.TemporaryDirectory(prefix="rb-report-") as directory:
+        report = Path(directory) / "report"
+        report.touch()
+        env = {**environment(python), "RBRIDGE_TESTS_REPORT": str(report)}
+        if only is not None:
+            env["RBRIDGE_TESTS_ONLY"] = json.dumps(only)
+        code, output = _run(words, env, seconds)
+        return code, output, Outcomes(json.loads(line) for line in report.read_text().splitlines())
+
+
+def _count(tests: Outcomes, result: Result) -> None:
+    result.passed, result.failed = len(tests.those("passed")), len(tests.those("failed"))
+    result.skips, result.faults = tests.those("skipped"), tests.faults
+    result.proofs = [text for _, text in tests.proofs]
+    if tests.running:
+        result.note = "was in: " + ", ".join(sorted(tests.running))
+    elif tests.left_out:
+        result.note = f"{tests.left_out} more without --quick"
 
 
 def _run(argv: Sequence[str | Path], env: Mapping[str, str], seconds: float) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from tests.harness.setup import SetupFailed, install_packages, missing_packages
 from tests.harness.steps import Result
 
 PYTHON = Path(sys.executable)
-SECONDS = 8.0  # enough for pytest to start on a machine that is busy
+SECONDS = (8.0, 24.0, 72.0)  # for pytest to start: the first is enough, unless the machine is very busy
 BOTH_WAYS = [False, pytest.param(True, marks=pytest.mark.thorough)]
 MIXED = """
 import pytest
@@ -44,12 +44,30 @@ def test_b(faults):
     assert 0
 """
 
+# One passes; two do from the second attempt on.
+SHAKY = """
+from pathlib import Path
+import pytest
+
+def test_good(): pass
+@pytest.mark.parametrize("how", ["a b", "c@d"])
+@pytest.mark.xdist_group("one")
+def test_once(how, proof):
+    seen = Path(__file__).with_name("seen " + how)
+    seen.write_text(seen.read_text() + "." if seen.exists() else ".")
+    proof(how + seen.read_text())
+    assert seen.read_text() != ".", "too soon\\nin more words"
+"""
+ALWAYS = """
+def test_always(): assert 0
+"""
+
 
 @pytest.fixture
 def area(tmp_path, monkeypatch):
     """An area whose tests are one file outside the tree; write to it with ``area(text)``."""
 
-    def make(text, minutes=1.0, parallel=False):
+    def make(text, minutes=1.0, parallel=False, repeats=0):
         path = tmp_path / "test_inner.py"
         path.write_text(text)
         conftest = tmp_path / "conftest.py"
@@ -58,8 +76,8 @@ def area(tmp_path, monkeypatch):
             "    faults, proof, pytest_addoption, pytest_collection_modifyitems, pytest_configure\n"
             ")\n"
         )
-        (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = thorough\n")
-        made = Area("inner", (), minutes, parallel)
+        (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  thorough\n  xdist_group\n")
+        made = Area("inner", (), minutes, parallel, code=parallel and repeats > 0, repeats=repeats)
         monkeypatch.setattr(Area, "arguments", lambda self: [str(path), f"--rootdir={tmp_path}"])
         return made
 
@@ -83,10 +101,13 @@ def test_counts_each_test_once_by_its_worst_phase(area, two_workers, parallel):
 @pytest.mark.parametrize("parallel", BOTH_WAYS)
 def test_a_run_that_hangs_is_ended_and_says_where_it_was(area, two_workers, parallel):
     text = "import signal\ndef test_first(): pass\ndef test_hangs(): signal.pause()\n"
-    result = steps.pytest(area(text, minutes=SECONDS / 60, parallel=parallel), PYTHON)
+    for seconds in SECONDS:
+        result = steps.pytest(area(text, minutes=seconds / 60, parallel=parallel), PYTHON)
+        if result.passed:
+            break
     assert (result.passed, result.failed) == (1, 1)
     assert "test_hangs" in result.note
-    assert f"not done after {SECONDS:g} s" in result.output
+    assert f"not done after {seconds:g} s" in result.output
 
 
 @pytest.mark.parametrize("parallel", BOTH_WAYS)
@@ -124,6 +145,42 @@ def test_what_tests_show_is_handed_on(area):
 def test_faults_are_added_up_by_class(area, two_workers, parallel):
     result = steps.pytest(area(FAULTS, parallel=parallel), PYTHON)
     assert result.faults == {"kills": (1007, 3), "cuts": (50, 1)}
+
+
+@pytest.mark.parametrize("parallel", BOTH_WAYS)
+def test_what_failed_is_run_once_more_where_the_area_says_so(area, two_workers, parallel):
+    result = steps.pytest(area(SHAKY, parallel=parallel, repeats=3), PYTHON)
+    assert (result.passed, result.failed, result.output) == (3, 0, "")
+    assert sorted(result.proofs) == ["a b..", "c@d.."]
+    why = "AssertionError: too soon"
+    assert sorted(result.repeated) == [
+        ("test_inner.py::test_once[a b]", why),
+        ("test_inner.py::test_once[c@d]", why),
+    ]
+
+
+def test_what_fails_again_has_failed(area):
+    result = steps.pytest(area(SHAKY + ALWAYS, repeats=3), PYTHON)
+    assert (result.passed, result.failed, len(result.repeated)) == (3, 1, 2)
+    assert result.output.count("def test_always(): assert 0") == 2
+    assert "once more, alone:" in result.output
+
+
+@pytest.mark.parametrize("repeats", [0, 2])
+def test_more_failures_than_that_are_not_repeated(area, tmp_path, repeats):
+    result = steps.pytest(area(SHAKY + ALWAYS, repeats=repeats), PYTHON)
+    assert (result.passed, result.failed, result.repeated) == (1, 3, [])
+    assert (tmp_path / "seen a b").read_text() == "."
+
+
+def test_what_passed_only_when_repeated_is_listed(capsys):
+    one = run.Run()
+    one.add(Result("editors", passed=3, repeated=[("test_a", "not within 20 s")]))
+    one.add(Result("lint", passed=1))
+    assert one.finish() == 0
+    out = capsys.readouterr().out
+    assert "\npassed only when repeated:\n  editors: test_a: not within 20 s\n" in out
+    assert out.endswith("\n4 passed, 0 failed, 0 skipped, 1 repeated\n")
 
 
 def test_a_run_says_how_many_faults_there_were_and_how_many_lost_something(capsys):
