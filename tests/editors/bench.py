@@ -82,6 +82,7 @@ class Bench(Generic[D]):
         """Open *file* and wait until *editor* shows it."""
         self.open(str(file)).ok()
         editor.sees(file.name)
+        editor.settled()
 
     def project(self, files: Mapping[str, str] = PROJECT, name: str = "project") -> Path:
         """A directory of the host with *files*."""
@@ -102,6 +103,7 @@ class Bench(Generic[D]):
         self.open(*options, str(root)).ok()
         editor.tree.until_root(str(root))
         editor.tree.until_shows(*(one.name + "/" * one.is_dir() for one in list(root.iterdir())[:100]))
+        editor.settled()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -200,6 +200,9 @@ class Driver(ABC):
         """Wait until the user was told *words*."""
         self._until(lambda: words in self.told(), f"{words!r} is told")
 
+    def settled(self) -> None:  # noqa: B027  # most editors say it at once
+        """Wait until the daemon was told what the user looks at now."""
+
     def shows(self, name: str) -> bool:
         """Whether a buffer whose path ends with *name* is open."""
         return any(one.endswith(name) for one in self.names)

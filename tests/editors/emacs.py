@@ -37,6 +37,8 @@ DESK = r"""
         ((consp value) (vconcat (mapcar #'desk-value value)))
         ((vectorp value) (vconcat (mapcar #'desk-value value)))
         (t t)))
+(defvar desk-started nil)
+(add-hook 'window-setup-hook (lambda () (setq desk-started t)))
 (defvar desk-questions 0)
 (add-hook 'minibuffer-setup-hook (lambda () (setq desk-questions (1+ desk-questions))))
 (defun desk-window ()
@@ -93,6 +95,7 @@ class Emacs(Driver):
         self._tree = EmacsTree(self)
         if attached:
             self.until(READY)
+            self.settled()
 
     def ask(self, expression: str) -> Any:
         """What the *expression* of Emacs Lisp is in the buffer that is shown."""
@@ -256,6 +259,15 @@ class Emacs(Driver):
 
     def focus(self) -> None:
         self.ask("(funcall after-focus-change-function)")
+
+    def settled(self) -> None:
+        """It is told after it was drawn, and counts as looked at last, whatever has come meanwhile.
+
+        The last that is shown at the start is the screen that greets: the plug-in is connected by then.
+        """
+        self.until("desk-started")
+        self.ask("(ignore (redisplay t))")
+        self.until("(not rbridge--focus-timer)")
 
     def quit(self, discard: bool = False) -> None:
         if discard:

@@ -16,25 +16,33 @@ def kept(marker: str, places: Iterable[Path], host: Path) -> list[str]:
     """
     since = os.stat(host).st_ctime - 60
     data = (marker.encode(), marker.encode("utf-16-le"))
-    return sorted({path for place in places for path in _holding(data, place, host, since)})
+    return sorted({path for place in places for path in _holding(data, str(place), str(host), since)})
 
 
-def _holding(data: tuple[bytes, ...], place: Path, host: Path, since: float) -> Iterator[str]:
-    for directory, names, files in os.walk(place):
-        names[:] = [name for name in names if Path(directory, name) != host]
-        for name in files:
-            path = Path(directory, name)
-            try:
-                found = path.lstat()
-                if (
-                    found.st_mtime < since
-                    or found.st_size > LARGEST
-                    or path.is_symlink()
-                    or not path.is_file()
-                ):
-                    continue
-                content = path.read_bytes()
-                if any(one in content for one in data):
-                    yield str(path)
-            except OSError:
-                continue  # another program's, gone meanwhile
+def _holding(data: tuple[bytes, ...], place: str, host: str, since: float) -> Iterator[str]:
+    """Directory entries as they are read, and no objects for them: /tmp may have a million names."""
+    below = [place]
+    while below:
+        try:
+            with os.scandir(below.pop()) as entries:
+                found = list(entries)
+        except OSError:
+            continue  # another program's, gone meanwhile
+        for one in found:
+            if one.is_dir(follow_symlinks=False):
+                if one.path != host:
+                    below.append(one.path)
+            elif one.is_file(follow_symlinks=False) and _holds(one, data, since):
+                yield one.path
+
+
+def _holds(entry: os.DirEntry[str], data: tuple[bytes, ...], since: float) -> bool:
+    try:
+        state = entry.stat(follow_symlinks=False)
+        if state.st_mtime < since or state.st_size > LARGEST:
+            return False
+        with open(entry.path, "rb") as file:
+            content = file.read()
+    except OSError:
+        return False  # gone meanwhile
+    return any(one in content for one in data)

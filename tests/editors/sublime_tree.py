@@ -59,12 +59,19 @@ class SublimeTree(Tree):
         """Bring the view to the front and the cursor to the line of *path*."""
         self.until_shows(path)
         self._front()
-        row = dict(self._rows())[path]
         view = "sublime.active_window().active_view()"
-        self._editor.do(
-            f"view = {view}; point = view.text_point({row}, 0); view.sel().clear();"
-            " view.sel().add(sublime.Region(point))"
-        )
+
+        def there() -> bool:
+            """The view may have changed before the line was reached."""
+            row = dict(self._rows())[path]
+            self._editor.do(
+                f"view = {view}; point = view.text_point({row}, 0); view.sel().clear();"
+                " view.sel().add(sublime.Region(point))"
+            )
+            now = self._editor.look(f"{view}.rowcol({view}.sel()[0].begin())[0]")
+            return bool(now == row == dict(self._rows())[path])
+
+        until(there, what=f"the cursor is at {path}")
 
     def _key(self, key: str) -> None:
         self._editor.do(f"key({key!r})")

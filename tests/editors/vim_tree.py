@@ -123,10 +123,14 @@ class VimTree(Tree):
         def line() -> int:
             return next((one for one, shown in self._lines_of().items() if shown.rstrip("/") == wanted), 0)
 
-        number = until(line, what=f"{path} is shown in {self.lines[:50]}")
-        self._vim.keys(f":{number}<CR>")
-        self._vim.until(f"line('.') == {number} && mode() == 'n'")
-        return number
+        def there() -> int:
+            """The view may have changed before the line was reached."""
+            number = until(line, what=f"{path} is shown in {self.lines[:50]}")
+            self._vim.keys(f":{number}<CR>")
+            self._vim.until("mode() == 'n'")
+            return number if self._vim.ask("line('.')") == line() == number else 0
+
+        return until(there, what=f"the cursor is at {path}")
 
     def _prompted(self, key: str, answer: str) -> None:
         """Give a command that asks for a path, and answer it; one that asks nothing has said why."""

@@ -166,9 +166,15 @@ class VSCodeTree(Tree):
 
     def _row(self, path: str, title: str = FOLDERS) -> Row:
         """The row of *path*, which is drawn now."""
-        found = [one for one in self._rows(title) if one.path.rstrip("/") == path.rstrip("/")]
-        assert found, f"{path} is not shown: {self.paths}"
-        return self._drawn(found[0], title)
+
+        def drawn() -> list[Row]:
+            """The view may have changed before the row stood still."""
+            found = [one for one in self._rows(title) if one.path.rstrip("/") == path.rstrip("/")]
+            assert found, f"{path} is not shown: {self.paths}"
+            now = self._drawn(found[0], title)
+            return [now] if now.label == found[0].label else []
+
+        return until(drawn, LONG, f"{path} is drawn")[0]
 
     def _drawn(self, row: Row, title: str) -> Row:
         """Scroll to it, until it stands still: the editor may be drawing."""
@@ -178,7 +184,7 @@ class VSCodeTree(Tree):
         def stands() -> bool:
             nonlocal last
             before = last
-            last = next(one for one in self._rows(title, row.index) if one.index == row.index)
+            last = [one for one in self._rows(title, row.index) if one.index == row.index][0]
             return last == before and last.clear
 
         until(stands, what=f"{row.label} stands still, with nothing over it")
