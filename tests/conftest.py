@@ -15,7 +15,8 @@ from hypothesis import settings
 from tests.harness.client import Builds
 from tests.harness.daemon import Daemon
 from tests.harness.environment import Home
-from tests.harness.report import ONLY, VARIABLE, Report
+from tests.harness.outcomes import ONLY, REPORT
+from tests.harness.report import Report
 from tests.harness.sshd import Sshd, Via
 from tests.harness.tmux import Tmux
 
@@ -28,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    path = os.environ.get(VARIABLE)
+    path = os.environ.get(REPORT)
     if path and not hasattr(config, "workerinput"):  # pytest-xdist's processes report to the first one
         only = os.environ.get(ONLY)
         config.pluginmanager.register(Report(Path(path), json.loads(only) if only else None), "report")

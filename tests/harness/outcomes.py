@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+REPORT = "RBRIDGE_TESTS_REPORT"  # the file that the events are written to
+ONLY = "RBRIDGE_TESTS_ONLY"  # JSON: the names of the tests to run, of all that are collected
+
 RANK = ("passed", "skipped", "failed")
 GROUP = re.compile(r"@[\w-]+$")  # pytest-xdist adds the group of a test to its name
 

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import pytest
 
-VARIABLE = "RBRIDGE_TESTS_REPORT"
-ONLY = "RBRIDGE_TESTS_ONLY"  # JSON: the names of the tests to run, of all that are collected
-
 
 class Report:
     """The plug-in; conftest registers it when the environment names the file."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.harness.areas import ROOT, Area
-from tests.harness.outcomes import Outcomes
+from tests.harness.outcomes import ONLY, REPORT, Outcomes
 from tests.harness.setup import ALSO_ON_PATH, SetupFailed
 
 STATIC_SECONDS = 300
@@ -149,9 +149,9 @@ def _reported(
     with tempfile.TemporaryDirectory(prefix="rb-report-") as directory:
         report = Path(directory) / "report"
         report.touch()
-        env = {**environment(python), "RBRIDGE_TESTS_REPORT": str(report)}
+        env = {**environment(python), REPORT: str(report)}
         if only is not None:
-            env["RBRIDGE_TESTS_ONLY"] = json.dumps(only)
+            env[ONLY] = json.dumps(only)
         code, output = _run(words, env, seconds)
         return code, output, Outcomes(json.loads(line) for line in report.read_text().splitlines())
 
