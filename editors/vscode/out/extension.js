@@ -43,14 +43,14 @@ function activate(context) {
         }
     };
     on(vscode.workspace.registerFileSystemProvider(documents_1.SCHEME, files, { isCaseSensitive: true }), vscode.workspace.registerFileSystemProvider(documents_1.THEIRS, files, { isCaseSensitive: true, isReadonly: true }));
-    const acting = (name, run) => command(name, (given) => run(given).catch((error) => (0, messages_1.say)("error", error.message)));
+    const acting = (name, run) => command(name, (...given) => run(...given).catch((error) => (0, messages_1.say)("error", error.message)));
     acting("openEntry", async (given) => (given instanceof listing_1.Node ? acts.open(given) : undefined));
     acting("showMore", async (given) => (given instanceof listing_1.Line ? tree.more(given) : undefined));
     acting("openMatch", async (given) => (given instanceof searching_1.Match ? search.open(given) : undefined));
     acting("newFile", (given) => acts.make(given, "file"));
     acting("newFolder", (given) => acts.make(given, "directory"));
-    acting("rename", (given) => acts.rename(given));
-    acting("remove", (given) => acts.remove(given));
+    acting("rename", (...given) => acts.rename(given));
+    acting("remove", (...given) => acts.remove(given));
     acting("refresh", (given) => acts.refresh(given));
     acting("findFile", (given) => (0, finding_1.find)(folders, acts, given));
     acting("search", (given) => search.begin(given));

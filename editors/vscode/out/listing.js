@@ -48,6 +48,14 @@ function compare(a, b) {
         order.compare((0, paths_1.base)(a.path), (0, paths_1.base)(b.path)) ||
         ((0, paths_1.key)(a.path) < (0, paths_1.key)(b.path) ? -1 : 1));
 }
+/** What is drawn of a row. */
+function face(row) {
+    if (row instanceof Line) {
+        return row.words;
+    }
+    const { type, link, outside, dangling } = row.entry;
+    return JSON.stringify([(0, paths_1.key)(row.path), type, link, outside, dangling]);
+}
 class Listing {
     folders;
     node;
@@ -55,6 +63,9 @@ class Listing {
     children = [];
     line;
     most = exports.STEP;
+    ready;
+    seen; // not seen yet: who waits for that
+    faces = [];
     reading;
     again = false;
     constructor(folders, node, show) {
@@ -65,14 +76,13 @@ class Listing {
     get lines() {
         return this.line ? [...this.children, this.line] : this.children;
     }
-    /** The first time: until there is something to be seen. */
-    async first() {
-        await new Promise((seen) => {
-            this.reading = this.read(seen).finally(() => {
-                this.reading = undefined;
-                seen();
-            });
+    /** Until there is something to be seen, however often that is asked. */
+    first() {
+        this.ready ??= new Promise((seen) => {
+            this.seen = seen;
+            void this.refresh();
         });
+        return this.ready;
     }
     /** Once more; what is shown stays until it is known what is there now. */
     async refresh() {
@@ -80,21 +90,22 @@ class Listing {
             this.again = true; // what was read may be older than what is to be seen
             return this.reading;
         }
-        this.reading = this.read().finally(() => (this.reading = undefined));
+        this.reading = this.read();
         return this.reading;
     }
     async more() {
         this.most += exports.STEP;
         await this.refresh();
     }
-    async read(seen) {
+    async read() {
         do {
             this.again = false;
-            await this.pass(seen);
+            await this.pass();
         } while (this.again);
+        this.reading = undefined; // at once: who asks from here on has to be heard
     }
-    /** Ask for all of it, and show it: now and then at the first time, else at the end. */
-    async pass(seen) {
+    /** Ask for all of it, and show it: now and then where nothing was shown, else at the end. */
+    async pass() {
         const { folder, path } = this.node;
         const found = [];
         const before = new Map(this.children.map((child) => [(0, paths_1.key)(child.path), child]));
@@ -103,7 +114,7 @@ class Listing {
         let left = false;
         try {
             for (;;) {
-                const limit = Math.min(seen ? FIRST : PAGE, this.most - found.length);
+                const limit = Math.min(this.seen ? FIRST : PAGE, this.most - found.length);
                 const said = await this.folders.ask(folder, "fs/list", path, { ...after, limit });
                 for (const entry of said.entries) {
                     found.push(this.child(entry, before));
@@ -113,16 +124,9 @@ class Listing {
                     break;
                 }
                 after = { after: said.next, ...(said.encoded || path.encoded ? this.encoded(said) : {}) };
-                if (seen && found.length >= shown) {
+                if (!before.size && found.length >= shown) {
                     shown = 2 * found.length; // as often as that costs little
                     this.put(found, "more", `${found.length.toLocaleString("en")} shown, more are coming`);
-                    seen();
-                    seen = undefined;
-                }
-                else if (!before.size && found.length >= shown) {
-                    shown = 2 * found.length;
-                    this.put(found, "more", `${found.length.toLocaleString("en")} shown, more are coming`);
-                    this.show(this.node);
                 }
             }
             const words = `${found.length.toLocaleString("en")} shown: show more (Find File finds the others)`;
@@ -130,9 +134,6 @@ class Listing {
         }
         catch (error) {
             this.put(found.length ? found : this.children, "error", error.message);
-        }
-        if (!seen) {
-            this.show(this.node);
         }
     }
     /** `path` and `after` of one request are encoded both or none. */
@@ -150,9 +151,19 @@ class Listing {
         }
         return new Node(this.node.folder, this.node, path, entry);
     }
+    /** Have it drawn if it looks otherwise: while VS Code draws it anew, rows hear no click and no command. */
     put(found, kind, words) {
         this.children = [...found].sort(compare);
         this.line = words ? new Line(this.node, kind, words) : undefined;
+        const before = this.faces;
+        this.faces = this.lines.map(face);
+        if (this.seen) {
+            this.seen();
+            this.seen = undefined;
+        }
+        else if (before.length !== this.faces.length || before.some((one, at) => one !== this.faces[at])) {
+            this.show(this.node);
+        }
     }
 }
 exports.Listing = Listing;

@@ -45,10 +45,8 @@ class Tree {
         if (!(row instanceof listing_1.Node) || !row.isDirectory) {
             return [];
         }
-        if (!row.directory) {
-            row.directory = new listing_1.Listing(this.folders, row, (node) => this.changes.fire(node));
-            await row.directory.first();
-        }
+        row.directory ??= new listing_1.Listing(this.folders, row, (node) => this.changes.fire(node));
+        await row.directory.first();
         return row.directory.lines;
     }
     getTreeItem(row) {

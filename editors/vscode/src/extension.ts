@@ -37,7 +37,7 @@ export function activate(context: vscode.ExtensionContext): Api {
   files.missing = (uri) => void reopening.missing(uri);
 
   const on = (...disposables: vscode.Disposable[]): number => context.subscriptions.push(...disposables);
-  const command = (name: string, run: (uri: unknown) => unknown): number =>
+  const command = (name: string, run: (...given: unknown[]) => unknown): number =>
     on(vscode.commands.registerCommand(`rbridge.${name}`, run));
   const settling = (act: (doc: Document) => Promise<void>) => async (uri: unknown) => {
     const doc = of(documents, uri);
@@ -52,15 +52,15 @@ export function activate(context: vscode.ExtensionContext): Api {
     vscode.workspace.registerFileSystemProvider(SCHEME, files, { isCaseSensitive: true }),
     vscode.workspace.registerFileSystemProvider(THEIRS, files, { isCaseSensitive: true, isReadonly: true }),
   );
-  const acting = (name: string, run: (given: unknown) => Promise<void>): number =>
-    command(name, (given) => run(given).catch((error: Error) => say("error", error.message)));
+  const acting = (name: string, run: (...given: unknown[]) => Promise<void>): number =>
+    command(name, (...given) => run(...given).catch((error: Error) => say("error", error.message)));
   acting("openEntry", async (given) => (given instanceof Node ? acts.open(given) : undefined));
   acting("showMore", async (given) => (given instanceof Line ? tree.more(given) : undefined));
   acting("openMatch", async (given) => (given instanceof Match ? search.open(given) : undefined));
   acting("newFile", (given) => acts.make(given, "file"));
   acting("newFolder", (given) => acts.make(given, "directory"));
-  acting("rename", (given) => acts.rename(given));
-  acting("remove", (given) => acts.remove(given));
+  acting("rename", (...given) => acts.rename(given));
+  acting("remove", (...given) => acts.remove(given));
   acting("refresh", (given) => acts.refresh(given));
   acting("findFile", (given) => find(folders, acts, given));
   acting("search", (given) => search.begin(given));

@@ -50,10 +50,22 @@ function compare(a: Node, b: Node): number {
   );
 }
 
+/** What is drawn of a row. */
+function face(row: Node | Line): string {
+  if (row instanceof Line) {
+    return row.words;
+  }
+  const { type, link, outside, dangling } = row.entry;
+  return JSON.stringify([key(row.path), type, link, outside, dangling]);
+}
+
 export class Listing {
   children: Node[] = [];
   line: Line | undefined;
   private most = STEP;
+  private ready: Promise<void> | undefined;
+  private seen: (() => void) | undefined; // not seen yet: who waits for that
+  private faces: string[] = [];
   private reading: Promise<void> | undefined;
   private again = false;
 
@@ -67,14 +79,13 @@ export class Listing {
     return this.line ? [...this.children, this.line] : this.children;
   }
 
-  /** The first time: until there is something to be seen. */
-  async first(): Promise<void> {
-    await new Promise<void>((seen) => {
-      this.reading = this.read(seen).finally(() => {
-        this.reading = undefined;
-        seen();
-      });
+  /** Until there is something to be seen, however often that is asked. */
+  first(): Promise<void> {
+    this.ready ??= new Promise((seen) => {
+      this.seen = seen;
+      void this.refresh();
     });
+    return this.ready;
   }
 
   /** Once more; what is shown stays until it is known what is there now. */
@@ -83,7 +94,7 @@ export class Listing {
       this.again = true; // what was read may be older than what is to be seen
       return this.reading;
     }
-    this.reading = this.read().finally(() => (this.reading = undefined));
+    this.reading = this.read();
     return this.reading;
   }
 
@@ -92,15 +103,16 @@ export class Listing {
     await this.refresh();
   }
 
-  private async read(seen?: () => void): Promise<void> {
+  private async read(): Promise<void> {
     do {
       this.again = false;
-      await this.pass(seen);
+      await this.pass();
     } while (this.again);
+    this.reading = undefined; // at once: who asks from here on has to be heard
   }
 
-  /** Ask for all of it, and show it: now and then at the first time, else at the end. */
-  private async pass(seen?: () => void): Promise<void> {
+  /** Ask for all of it, and show it: now and then where nothing was shown, else at the end. */
+  private async pass(): Promise<void> {
     const { folder, path } = this.node;
     const found: Node[] = [];
     const before = new Map(this.children.map((child) => [key(child.path), child]));
@@ -109,7 +121,7 @@ export class Listing {
     let left = false;
     try {
       for (;;) {
-        const limit = Math.min(seen ? FIRST : PAGE, this.most - found.length);
+        const limit = Math.min(this.seen ? FIRST : PAGE, this.most - found.length);
         const said = await this.folders.ask(folder, "fs/list", path, { ...after, limit });
         for (const entry of said.entries as Entry[]) {
           found.push(this.child(entry, before));
@@ -119,24 +131,15 @@ export class Listing {
           break;
         }
         after = { after: said.next, ...(said.encoded || path.encoded ? this.encoded(said) : {}) };
-        if (seen && found.length >= shown) {
+        if (!before.size && found.length >= shown) {
           shown = 2 * found.length; // as often as that costs little
           this.put(found, "more", `${found.length.toLocaleString("en")} shown, more are coming`);
-          seen();
-          seen = undefined;
-        } else if (!before.size && found.length >= shown) {
-          shown = 2 * found.length;
-          this.put(found, "more", `${found.length.toLocaleString("en")} shown, more are coming`);
-          this.show(this.node);
         }
       }
       const words = `${found.length.toLocaleString("en")} shown: show more (Find File finds the others)`;
       this.put(found, "more", left ? words : "");
     } catch (error) {
       this.put(found.length ? found : this.children, "error", (error as Error).message);
-    }
-    if (!seen) {
-      this.show(this.node);
     }
   }
 
@@ -157,8 +160,17 @@ export class Listing {
     return new Node(this.node.folder, this.node, path, entry);
   }
 
+  /** Have it drawn if it looks otherwise: while VS Code draws it anew, rows hear no click and no command. */
   private put(found: Node[], kind: Line["kind"], words: string): void {
     this.children = [...found].sort(compare);
     this.line = words ? new Line(this.node, kind, words) : undefined;
+    const before = this.faces;
+    this.faces = this.lines.map(face);
+    if (this.seen) {
+      this.seen();
+      this.seen = undefined;
+    } else if (before.length !== this.faces.length || before.some((one, at) => one !== this.faces[at])) {
+      this.show(this.node);
+    }
   }
 }

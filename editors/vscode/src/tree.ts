@@ -51,10 +51,8 @@ export class Tree implements vscode.TreeDataProvider<Row> {
     if (!(row instanceof Node) || !row.isDirectory) {
       return [];
     }
-    if (!row.directory) {
-      row.directory = new Listing(this.folders, row, (node) => this.changes.fire(node));
-      await row.directory.first();
-    }
+    row.directory ??= new Listing(this.folders, row, (node) => this.changes.fire(node));
+    await row.directory.first();
     return row.directory.lines;
   }
 

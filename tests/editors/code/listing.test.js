@@ -87,12 +87,14 @@ test("what is shown stays the same object, and goes on being shown while it is l
 test("what changes while it is listed is listed once more", async () => {
   const { host, listing, shown } = directory(["a"]);
   await listing.first();
+  await listing.refresh();
+  host.asked.length = 0;
   let go;
   host.hold = new Promise((done) => (go = done));
   const all = [listing.refresh(), listing.refresh(), listing.refresh()];
   go();
   await Promise.all(all);
-  assert.strictEqual(host.asked.length, 3);
+  assert.strictEqual(host.asked.length, 2);
   assert.deepStrictEqual(shown(), ["a"]);
 });
 
@@ -115,4 +117,33 @@ test("pages go on behind a name that is no text", async () => {
   await listing.first();
   await settled(() => shown().length === names.length);
   assert.deepStrictEqual(host.asked[1], { method: "fs/list", path: "", after: "1%FF", encoded: true, limit: 1000 });
+});
+
+test("what looks as before is not drawn again", async () => {
+  const { host, listing, drawn } = directory(["a", "b/"]);
+  await listing.first();
+  await listing.refresh();
+  assert.deepStrictEqual(drawn, []);
+  host.names = ["a", "b"];
+  await listing.refresh();
+  assert.deepStrictEqual(drawn, [2]);
+  host.refuse = "not connected";
+  await listing.refresh();
+  await listing.refresh();
+  assert.deepStrictEqual(drawn, [2, 3]);
+});
+
+test("who asks while it is listed for the first time gets what is there, and so does who asks then", async () => {
+  const { host, listing, drawn, shown } = directory(["a"]);
+  let go;
+  host.hold = new Promise((done) => (go = done));
+  const first = listing.first();
+  const seen = listing.first().then(() => shown());
+  const again = listing.refresh();
+  host.names = ["a", "b"];
+  go();
+  assert.deepStrictEqual(await seen, ["a", "b"]);
+  await Promise.all([first, again]);
+  assert.deepStrictEqual(drawn, []);
+  assert.strictEqual(host.asked.length, 2);
 });

@@ -14,7 +14,7 @@ LONG = 180.0
 def comes_back(bench: Stage, data: bytes, after: bytes, begins: str = "") -> None:
     """*data* is shown so that it *begins* so; with an X typed before it, it is *after* on the host."""
     editor, file = bench.opened(data, "file.txt")
-    assert editor.text.startswith(begins)
+    until(lambda: editor.text.startswith(begins), what=f"{begins!r} is shown")
     assert not editor.modified
     editor.insert("X")
     editor.save()
