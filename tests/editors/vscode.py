@@ -6,6 +6,7 @@ where a second extension runs what a test sends (``code/driver``).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from tests.harness.wait import Never, until
 
 ASKED = 2.0  # seconds after a conflict in which VS Code has asked what to do
 LABELLED = 3.0
+TOLD = 5.0  # after a text is drawn its extension host knows of it
 WIDTH = 7  # of a tab, for a text that is obeyed
 
 
@@ -269,6 +271,8 @@ class VSCode(Driver):
     def sees(self, name: str, deadline: float = LONG) -> None:
         super().sees(name, deadline)
         until(self._is_drawn, deadline, f"{name} is drawn; {self._state()}")
+        with contextlib.suppress(Never):  # of a very large text it is told nothing
+            until(self._is_told, TOLD)
 
     def until_path(self, name: str) -> None:
         """Wait until the shown tab is that of *name*, which need not be a text."""
@@ -283,6 +287,14 @@ class VSCode(Driver):
             "return Math.round(found)"
         )
         return int(self.browse(script))
+
+    def _is_told(self) -> bool:
+        return bool(
+            self.host(
+                f"{URI} const active = vscode.window.activeTextEditor;"
+                "return Boolean(active && uri && String(active.document.uri) === String(uri))"
+            )
+        )
 
     def _is_drawn(self) -> bool:
         """VS Code asks before it shows a large text, or one with NUL: a user says yes."""
