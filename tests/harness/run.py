@@ -39,6 +39,9 @@ class Run:
         tests = f"  {_sum([result])}" if counted > 1 else ""
         note = f"  {result.note}" if result.note else ""
         self.say(f"{word:4}  {result.name:<16} {result.seconds:6.1f} s{tests}{note}")
+        for title, found in (("failed", result.failures), ("repeated", result.repeated)):
+            for test, why in found:
+                self.say(f"      {title}: {test}: {why}")
         for proof in result.proofs:
             self.say(f"      {proof}")
         if result.faults:
@@ -51,10 +54,11 @@ class Run:
         return self.add(steps.timed(name, do))
 
     def finish(self) -> int:
-        """List what was skipped or repeated, print the line that sums up, return the exit code."""
+        """List what was skipped, repeated or failed, print the line that sums up, return the exit code."""
         skips = [(result.name, *skip) for result in self.results for skip in result.skips]
         repeated = [(result.name, *test) for result in self.results for test in result.repeated]
-        for title, found in (("skipped", skips), ("passed only when repeated", repeated)):
+        failed = [(result.name, *test) for result in self.results for test in result.failures]
+        for title, found in (("skipped", skips), ("passed only when repeated", repeated), ("failed", failed)):
             if found:
                 self.say(f"\n{title}:")
             for area, test, why in found:

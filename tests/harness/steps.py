@@ -37,15 +37,16 @@ LEFT_OUT = (
 
 @dataclass
 class Result:
-    """What became of a step. *skips* holds (test, reason), *repeated* (test, first line of why it failed) of
-    those that passed only when repeated, *proofs* what tests had to say for themselves, *faults* by class how
-    many there were and how many of them lost something.
+    """What became of a step. *skips* holds (test, reason), *failures* (test, first line of why it failed) and
+    *repeated* the same of those that passed only when repeated, *proofs* what tests had to say for themselves,
+    *faults* by class how many there were and how many of them lost something.
     """
 
     name: str
     passed: int = 0
     failed: int = 0
     skips: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
     repeated: list[tuple[str, str]] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
     faults: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -157,7 +158,8 @@ def _reported(
 
 
 def _count(tests: Outcomes, result: Result) -> None:
-    result.passed, result.failed = len(tests.those("passed")), len(tests.those("failed"))
+    result.failures = tests.those("failed")
+    result.passed, result.failed = len(tests.those("passed")), len(result.failures)
     result.skips, result.faults = tests.those("skipped"), tests.faults
     result.proofs = [text for _, text in tests.proofs]
     if tests.running:

@@ -162,6 +162,7 @@ def test_what_failed_is_run_once_more_where_the_area_says_so(area, two_workers, 
 def test_what_fails_again_has_failed(area):
     result = steps.pytest(area(SHAKY + ALWAYS, repeats=3), PYTHON)
     assert (result.passed, result.failed, len(result.repeated)) == (3, 1, 2)
+    assert result.failures == [("test_inner.py::test_always", "assert 0")]
     assert result.output.count("def test_always(): assert 0") == 2
     assert "once more, alone:" in result.output
 
@@ -181,6 +182,15 @@ def test_what_passed_only_when_repeated_is_listed(capsys):
     out = capsys.readouterr().out
     assert "\npassed only when repeated:\n  editors: test_a: not within 20 s\n" in out
     assert out.endswith("\n4 passed, 0 failed, 0 skipped, 1 repeated\n")
+
+
+def test_what_failed_is_named_before_all_that_pytest_printed_and_at_the_end(capsys):
+    one = run.Run()
+    one.add(Result("editors", failed=1, failures=[("test_a", "not within 20 s")], output="long"))
+    assert one.finish() == 1
+    out = capsys.readouterr().out
+    assert "failed: test_a: not within 20 s\n    | long\n" in out
+    assert out.endswith("\nfailed:\n  editors: test_a: not within 20 s\n\n0 passed, 1 failed, 0 skipped\n")
 
 
 def test_a_run_says_how_many_faults_there_were_and_how_many_lost_something(capsys):
