@@ -29,6 +29,12 @@ SILENT, OFFERING, PLAIN, SAVING, CLOSING = "silent", "offering", "plain", "savin
 DELIVERING, LEAVING = "delivering", "leaving"
 ENDED, FAILED = "ended", "failed"
 
+
+def _each(words: str, leads: str) -> "Dict[str, str]":
+    """Each of these records leads there."""
+    return dict.fromkeys(words.split(), leads)
+
+
 TABLES: "Dict[str, Table]" = {
     HOST: {
         START: {"open": OPENING, ".": IDLE},
@@ -36,21 +42,13 @@ TABLES: "Dict[str, Table]" = {
         IDLE: {"open": OPENING, ".": IDLE},
         OPENING: {BODY: OPENING, END: IDLE},
         INTRODUCING: {END: LINKED},
-        LINKED: {
-            "open": PRESENTING,
-            "changed": PRESENTING,
-            "append": PRESENTING,
-            "answer": PRESENTING,
-            "folder": TELLING,
-            "resume": TELLING,
-            "saved": TELLING,
-            "refused": TELLING,
-            "slow": TELLING,
-            "gone": TELLING,
-            "resolve": TELLING,
-            "close": TELLING,
-            "beat": TELLING,
-        },
+        LINKED: dict(
+            _each("open changed append answer bytes", PRESENTING),
+            **_each(
+                "folder resume saved refused slow gone resolve streaming ended close beat",
+                TELLING,
+            ),
+        ),
         PRESENTING: {BODY: PRESENTING, END: LINKED},
         TELLING: {END: LINKED},
         ENDED: {},
@@ -62,22 +60,11 @@ TABLES: "Dict[str, Table]" = {
         PLAIN: {"save": SAVING, "close": CLOSING},
         SAVING: {BODY: SAVING, END: PLAIN},
         CLOSING: {END: PLAIN},
-        LINKED: {
-            "save": DELIVERING,
-            "mine": DELIVERING,
-            "ask": DELIVERING,
-            "cancel": TELLING,
-            "linked": TELLING,
-            "opened": TELLING,
-            "refused": TELLING,
-            "fetch": TELLING,
-            "focus": TELLING,
-            "state": TELLING,
-            "dial": TELLING,
-            "close": TELLING,
-            "beat": TELLING,
-            "bye": LEAVING,
-        },
+        LINKED: dict(
+            _each("save mine ask bytes", DELIVERING),
+            bye=LEAVING,
+            **_each("cancel stream ended linked opened refused fetch focus state dial close beat", TELLING),
+        ),
         DELIVERING: {BODY: DELIVERING, END: LINKED},
         TELLING: {END: LINKED},
         LEAVING: {END: ENDED},

@@ -348,4 +348,34 @@ FOLDER_RESUMED = Conversation(
     ],
 )
 
-LINKS = [MAIN, RESUMED, JOINED, PROVED, REFUSED, FOLDER, FOLDER_RESUMED]
+STREAM = Conversation(
+    "a stream: a language server on a connection that was dialled for it, and a file that it named",
+    [
+        greeting(),
+        link(join="3"),
+        editor("linked", standing="joined"),
+        editor("stream", token="1", to="lsp", server="pylsp"),
+        host("streaming", token="1", server="pylsp", kind="types", language="python", root="/home/ada/proj"),
+        editor("bytes", b"Content-Length: 2\r\n\r\n{}"),
+        host("bytes", b"Content-Length: 2\r\n"),
+        host("bytes", b"\r\n{}"),
+        editor("ask", token="1", request="1", do="open", path="/usr/lib/python3/os.py", selection="3"),
+        host(
+            "open",
+            b"new\n",
+            token="5",
+            display_name="gpu1:os.py",
+            real_path="/usr/lib/python3/os.py",
+            read_only="yes",
+            folder="1",
+            request="1",
+        ),
+        editor("opened", token="5", editor="vim"),
+        editor("ended", token="1"),
+        host("ended", token="1", reason="closed", status="0"),
+        editor("stream", token="1", to="servers", language="cobol"),
+        host("ended", token="1", reason="none", message="no language server for cobol"),
+    ],
+)
+
+LINKS = [MAIN, RESUMED, JOINED, PROVED, REFUSED, FOLDER, FOLDER_RESUMED, STREAM]

@@ -114,7 +114,10 @@ def test_on_a_link_the_records_with_a_text_are_these() -> None:
     bodied = {
         party: {one for one in states.commands(party) if states.has_body(party, one)} for party in PARTIES
     }
-    assert bodied == {HOST: {"open", "changed", "append", "answer"}, EDITOR: {"save", "mine", "ask"}}
+    assert bodied == {
+        HOST: {"open", "changed", "append", "answer", "bytes"},
+        EDITOR: {"save", "mine", "ask", "bytes"},
+    }
 
 
 def test_on_a_link_both_sides_can_always_say_that_they_live_and_that_a_document_is_closed() -> None:
