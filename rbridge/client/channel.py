@@ -41,7 +41,7 @@ class Channel:
     """*peer*'s connection, which it owns. *heard* and *said* are when the last bytes came and went.
 
     *arriving* is for the owner: what takes the body of the record that is being read. *dial* is the number of
-    a further connection of a session, "" for a main one.
+    a further connection of a session, "" for a main one. *stream* is what goes over it, None if nothing does.
     """
 
     __slots__ = (
@@ -57,6 +57,7 @@ class Channel:
         "paused",
         "peer",
         "said",
+        "stream",
         # fmt: on
     )
 
@@ -67,6 +68,7 @@ class Channel:
         self._left = memoryview(b"")
         self.peer = peer
         self.arriving: "Any" = None
+        self.stream: "Any" = None
         self.closed = False
         self.paused = False
         self.dial = ""

@@ -16,7 +16,7 @@ MYPY = False
 if MYPY:
     from typing import Any, Callable, Dict, List, Optional
 
-    from rbridge.client.folder import Folder
+    from rbridge.client.inquiries import Inquiries
     from rbridge.client.loop import Timer
     from rbridge.client.options import Options
     from rbridge.client.probe import Peer
@@ -63,7 +63,7 @@ class Document:
         "editor",
         "failure",
         "focused",
-        "folder",
+        "inquiries",
         "message",
         "openers",
         "owed",
@@ -109,7 +109,7 @@ class Document:
         self.code = 0
         self.timer: "Optional[Timer]" = None
         self.worker: "Optional[Worker]" = None
-        self.folder: "Optional[Folder]" = None
+        self.inquiries: "Optional[Inquiries]" = None
         self.wanted: "Dict[str, str]" = {}
 
     @property

@@ -1,9 +1,7 @@
-"""A folder that the user opened: what the laptop asks of it, and the answers.
+"""A folder that the user opened: what the laptop asks of it.
 
 What takes long goes to threads (:mod:`rbridge.client.crew`) or to a process of its own
-(:mod:`rbridge.client.child`); the loop only passes on. No answer is made before the one ahead of it was
-written, so that a slow line holds up a search and not the memory. A connection that ends takes all requests
-with it.
+(:mod:`rbridge.client.child`); the loop only passes on.
 """
 
 import json
@@ -11,26 +9,23 @@ import os
 
 from rbridge.client import openings
 from rbridge.client.child import Child
-from rbridge.client.crew import Crew
 from rbridge.client.entries import KEPT
 from rbridge.client.files import Files, names, paths
+from rbridge.client.inquiries import Asked, Inquiries, pack
 from rbridge.client.news import gather
 from rbridge.client.refused import Refused, refusal
 from rbridge.client.root import Root
 from rbridge.client.seeking import job
 from rbridge.client.shown import Shown
-from rbridge.errors import RemoteProtocolError
-from rbridge.wire import codec, packing, values
-from rbridge.wire.limits import ASK, ASKED, SHOWN
-from rbridge.wire.records import End, Record
+from rbridge.wire.limits import SHOWN
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-    from rbridge.client.channel import Channel
     from rbridge.client.delivery import Document
     from rbridge.client.session import Session
+    from rbridge.client.source import Source
 
 FILES = ("stat", "read", "make", "write", "move", "remove")
 CHANGING = ("make", "write", "move", "remove")
@@ -43,158 +38,46 @@ UNHEARD = 10.0
 """Seconds that what is said may be on its way to the laptop."""
 
 
-def about(session: "Session", channel: "Channel", document: "Document", record: Record) -> None:
-    """What the laptop says of the folder *document*. Raises RemoteProtocolError."""
-    if document.folder is None:
-        document.folder = Folder(session, document)
-    if record.command == "ask":
-        document.folder.ask(channel, record)
-    else:
-        document.folder.cancel(record)
-
-
-class Asked:
-    """One request, with its *body* as it comes. *over*: nothing more is said of it; *enough*: nothing more
-    is wanted.
-
-    *child* is the process that is at work on it. :meth:`write` and :meth:`finish` are for the channel.
-    """
-
-    __slots__ = (
-        "_folder",
-        "_size",
-        "begun",
-        "body",
-        "channel",
-        "child",
-        "do",
-        "enough",
-        "headers",
-        "number",
-        "over",
-    )
-
-    def __init__(self, folder: "Folder", channel: "Channel", headers: "Dict[str, str]") -> None:
-        self._folder = folder
-        self._size = 0
-        self.channel = channel
-        self.headers = headers
-        self.number = str(values.request(headers.get("request")))
-        self.do = headers.get("do", "")
-        self.body: "Optional[bytes]" = b""
-        self.child: "Optional[Child]" = None
-        self.begun = False
-        self.enough = False
-        self.over = False
-
-    @property
-    def what(self) -> str:
-        """What messages call it."""
-        try:
-            path = codec.unquote(self.headers.get("path", ""))
-        except RemoteProtocolError:
-            path = self.headers.get("path", "")
-        return "{} {}".format(self.do, path or "the folder")
-
-    def write(self, data: bytes) -> None:
-        """A piece of the body; of one that is too large nothing is kept."""
-        self._size += len(data)
-        self.body = self.body + data if self.body is not None and self._size <= ASK else None
-
-    def finish(self) -> None:
-        """It is complete."""
-        self._folder.begin(self)
-
-    def abort(self) -> None:
-        """The rest will not come."""
-        self.over = True
-
-
-class Folder:
-    """Those asked of the open *document*, a folder, in *session*."""
+class Folder(Inquiries):
+    """The open *document*, a folder, in *session*."""
 
     def __init__(self, session: "Session", document: "Document") -> None:
+        super().__init__(session, document)
         source = document.source
-        self.session = session
-        self.document = document
         self.root = Root(os.dup(source.fd), source.real)
         self.files = Files(self.root, session.resident.states, source.read_only)
-        self.crew = Crew(session.loop)
-        self.asked: "Dict[str, Asked]" = {}
         self._shown: "List[Shown]" = []
         self._seen: "Dict[Tuple[str, ...], Shown]" = {}  # those that were listed or shown lately
 
-    def ask(self, channel: "Channel", record: Record) -> None:
-        """A request begins. Raises RemoteProtocolError when it has no number."""
-        channel.arriving = Asked(self, channel, record.headers)
-        self.session.resident.renew(self.document)  # an editor of files has all of them laid out first
-
-    def cancel(self, record: Record) -> None:
-        """Nobody wants an answer any more; what is being done is done."""
-        asked = self.asked.get(str(values.request(record.headers.get("request"))))
-        if asked is not None:
-            self.stop(asked)
-
     def stop(self, asked: Asked) -> None:
         """End *asked*, if that can be."""
-        asked.enough = True
         if asked.do == "watch":
             self._hide()
-        if asked.child is not None or asked.do == "watch" or not asked.begun:
-            self.refuse(asked, Refused("cancelled", "cancelled: {}".format(asked.what)))
+            asked.begun = False
+        super().stop(asked)
 
     def void(self) -> None:
-        """The connection is lost: nobody waits for anything."""
         self._hide()
-        for asked in list(self.asked.values()):
-            self.end(asked)
-        openings.void(self)
+        super().void()
 
     def close(self) -> None:
-        """It is closed; what is being done in threads is done first."""
-        self.void()
-        self.crew.after(self.root.close)
+        super().close()
+        self.crew.after(self.root.close)  # what is being done in threads is done first
 
-    def begin(self, asked: Asked) -> None:
-        """*asked* is complete: have it done."""
-        if asked.number in self.asked or len(self.asked) >= ASKED:
-            self.refuse(asked, Refused("busy", "{} requests are under way in the folder".format(ASKED)))
-            return
-        self.asked[asked.number] = asked
-        try:
-            body = asked.body
-            if body is None:
-                limit = "cannot {}: more than {} MiB at once: open it and save it".format(
-                    asked.what, ASK >> 20
-                )
-                raise Refused("too-large", limit)
-            if asked.do in FILES:
-                self._file(asked, body)
-            elif asked.do == "list":
-                self._list(asked, self.files.pages(asked.headers))
-            elif asked.do in SEEKING:
-                self._seek(asked)
-            elif asked.do == "watch":
-                self._watch(asked, paths(body, SHOWN))
-            elif asked.do == "open":
-                openings.begin(self, asked)
-            else:
-                raise Refused("failed", "it is not known here how to '{}'".format(asked.do))
-        except (Refused, RemoteProtocolError, OSError) as error:
-            self.refuse(asked, refusal(asked.what, error))
+    def do(self, asked: Asked, body: bytes) -> None:
+        if asked.do in FILES:
+            self._file(asked, body)
+        elif asked.do == "list":
+            self._list(asked, self.files.pages(asked.headers))
+        elif asked.do in SEEKING:
+            self._seek(asked)
+        elif asked.do == "watch":
+            self._watch(asked, paths(body, SHOWN))
+        else:
+            super().do(asked, body)
 
-    def work(
-        self, asked: Asked, job: "Callable[[], Any]", then: "Callable[[Any, Optional[BaseException]], None]"
-    ) -> None:
-        """Have *job* done in a thread, unless *asked* is over by then, and *then* called."""
-
-        def work() -> "Any":
-            if asked.over:
-                raise Refused("cancelled", "")
-            asked.begun = True
-            return job()
-
-        self.crew.do(work, then)
+    def find(self, said: "Dict[str, str]") -> "Source":
+        return openings.find(self, said)
 
     def _file(self, asked: Asked, body: bytes) -> None:
         do = getattr(self.files, asked.do)
@@ -318,63 +201,6 @@ class Folder:
         if self.session.news is not None:
             for one in shown:
                 self.session.news.watch.remove(one)
-
-    # what is said
-
-    def refuse(self, asked: Asked, error: Refused) -> None:
-        """It was not done."""
-        headers = {"reason": error.reason, "message": codec.quote(error.message)}
-        self.answer(asked, error.body, headers)
-
-    def answer(
-        self,
-        asked: Asked,
-        said: "Union[Dict[str, Any], bytes, None]",
-        headers: "Dict[str, str]",
-        more: bool = False,
-        written: "Optional[Callable[[], None]]" = None,
-    ) -> None:
-        """Say it, the last word unless there is *more*; bytes as they are. *written*: called when it goes."""
-        if asked.over:
-            return
-        first = {"token": self.document.source.token, "request": asked.number}
-        if more:
-            first["more"] = "yes"
-        first.update(headers)
-        body = said if isinstance(said, bytes) else pack(said, first)
-        if not more:
-            self.end(asked)
-        session = self.session
-        to = asked.channel if not asked.channel.closed else session.main
-        if to is None or not session.ready:
-            return
-        wire = to.peer.wire
-
-        def made() -> bytes:
-            head = wire.send(Record("answer", first, len(body)))
-            wire.body_sent(len(body))
-            if written is not None:
-                session.loop.soon(written)
-            return head + body + wire.send(End())
-
-        to.later(made)
-
-    def end(self, asked: Asked) -> None:
-        """Nothing more is said of it."""
-        asked.over = True
-        child, asked.child = asked.child, None
-        if child is not None:
-            child.kill()
-        if self.asked.get(asked.number) is asked:
-            del self.asked[asked.number]
-
-
-def pack(said: "Union[Dict[str, Any], bytes, None]", headers: "Dict[str, str]") -> bytes:
-    """The body of an answer, packed where that pays; *headers* say so."""
-    if said is None:
-        return b""
-    body = said if isinstance(said, bytes) else json.dumps(said).encode("ascii")
-    return packing.said(body, headers, packing.QUICKLY)
 
 
 def incomplete(body: bytes) -> "Dict[str, Any]":

@@ -56,6 +56,9 @@ class Joins:
         arriving, channel.arriving = channel.arriving, None
         if arriving is not None:
             arriving.abort()
+        stream, channel.stream = channel.stream, None
+        if stream is not None:
+            stream.hang_up()
         channel.close()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Documents that the laptop asked for in a folder: opened as if the user had typed their names here.
+"""Documents that the laptop asked for: opened as if the user had typed their names here.
 
 From then on they are documents like all others, and stay when the folder is closed.
 """
@@ -18,54 +18,52 @@ MYPY = False
 if MYPY:
     from typing import Any, Dict, List, Optional
 
-    from rbridge.client.folder import Asked, Folder
+    from rbridge.client.folder import Folder
+    from rbridge.client.inquiries import Asked, Inquiries
     from rbridge.client.session import Session
     from rbridge.errors import RbridgeError
 
 
 class Asker(Caller):
-    """The request *asked* in *folder* as one who opened a document."""
+    """The request *asked* of *inquiries* as one who opened a document."""
 
-    def __init__(self, folder: "Folder", asked: "Asked", document: Document) -> None:
-        self.folder = folder
+    def __init__(self, inquiries: "Inquiries", asked: "Asked", document: Document) -> None:
+        self.inquiries = inquiries
         self.asked = asked
         self.document = document
 
     def opened(self, document: Document) -> None:
-        self.folder.end(self.asked)
+        self.inquiries.end(self.asked)
 
     def failed(self, source: Source, error: "RbridgeError") -> None:
         """Before its ``open`` was said; after that the laptop knows."""
         if self.document.wanted:
-            self.folder.refuse(self.asked, refusal(self.asked.what, error))
-        self.folder.end(self.asked)
+            self.inquiries.refuse(self.asked, refusal(self.asked.what, error))
+        self.inquiries.end(self.asked)
 
 
-def begin(folder: "Folder", asked: "Asked") -> None:
+def begin(inquiries: "Inquiries", asked: "Asked") -> None:
     """Open what *asked* names, when it is at hand."""
 
     def found(opened: "Any", error: "Optional[BaseException]") -> None:
         if error is not None:
-            folder.refuse(asked, refusal(asked.what, error))
+            inquiries.refuse(asked, refusal(asked.what, error))
         elif asked.over:
-            folder.session.resident.let_go(opened)
+            inquiries.session.resident.let_go(opened)
         else:
-            deliver(folder, asked, opened)
+            deliver(inquiries, asked, opened)
 
-    folder.work(asked, lambda: find(folder, asked.headers), found)
+    inquiries.work(asked, lambda: inquiries.find(asked.headers), found)
 
 
 def find(folder: "Folder", said: "Dict[str, str]") -> Source:
     """What is to be opened. Raises Refused, Outside, OSError."""
-    line, _, column = said.get("selection", "").partition(":")
     with folder.root.place(files.names(said.get("path"))) as place:
         real = os.path.join(folder.root.path(), *place.names)
-        request = Request(real)
-        request.line = values.size(line, BODY) if line else 0
-        request.column = values.size(column, BODY) if column else 0
-        found = Source(real, real, request)
+        found = Source(real, real, requested(real, said))
         found.resolved = os.path.realpath(real)
         found.read_only = folder.files.read_only
+        found.shell = folder.document.source.shell
         try:
             found.fd, state = files.regular(place)
         except FileNotFoundError:
@@ -77,13 +75,22 @@ def find(folder: "Folder", said: "Dict[str, str]") -> Source:
                 ) from None
             return found
     try:
-        return _looked_at(found, state, real)
+        return looked_at(found, state, real)
     except BaseException:
         found.close()
         raise
 
 
-def _looked_at(found: Source, state: os.stat_result, real: str) -> Source:
+def requested(real: str, said: "Dict[str, str]") -> Request:
+    """The file *real* as what was *said* wants it. Raises RemoteProtocolError."""
+    line, _, column = said.get("selection", "").partition(":")
+    request = Request(real)
+    request.line = values.size(line, BODY) if line else 0
+    request.column = values.size(column, BODY) if column else 0
+    return request
+
+
+def looked_at(found: Source, state: os.stat_result, real: str) -> Source:
     """*found*, which is open, at hand as the file *real*. Raises Refused, and OSError."""
     found.mode = state.st_mode & 0o7777
     found.size = state.st_size
@@ -94,15 +101,15 @@ def _looked_at(found: Source, state: os.stat_result, real: str) -> Source:
     return found
 
 
-def deliver(folder: "Folder", asked: "Asked", opened: Source) -> None:
+def deliver(inquiries: "Inquiries", asked: "Asked", opened: Source) -> None:
     """Send it, or say which document it is already."""
-    session = folder.session
+    session = inquiries.session
     resident = session.resident
-    token = folder.document.source.token
+    token = inquiries.document.source.token
     there = resident.same(opened)
     if there is not None:
         resident.let_go(opened)
-        folder.answer(asked, {"document": there.source.token}, {})
+        inquiries.answer(asked, {"document": there.source.token}, {})
         return
     options = Options()
     options.timeout = session.options.timeout
@@ -111,17 +118,17 @@ def deliver(folder: "Folder", asked: "Asked", opened: Source) -> None:
     if opened.found is not None:
         document.before = opened.found
         opened.size = opened.found.st_size
-    resident.add(document, options, False, Asker(folder, asked, document))
+    resident.add(document, options, False, Asker(inquiries, asked, document))
     resident.expect(document, opened.size)
     session.open(document)
 
 
-def void(folder: "Folder") -> None:
+def void(inquiries: "Inquiries") -> None:
     """Nobody waits any more for what was asked for: it is not opened."""
-    for document in list(folder.session.resident.documents):
+    for document in list(inquiries.session.resident.documents):
         asker = document.openers[0] if document.state == SENT and document.openers else None
-        if isinstance(asker, Asker) and asker.folder is folder:
-            folder.session.close(document)
+        if isinstance(asker, Asker) and asker.inquiries is inquiries:
+            inquiries.session.close(document)
 
 
 def moved(session: "Session", old: str, new: str) -> "List[str]":

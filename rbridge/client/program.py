@@ -8,12 +8,13 @@ import resource
 import select
 import signal
 
+from rbridge.client import process
+
 MYPY = False
 if MYPY:
     from typing import Callable, Dict, Iterator, List, Optional
 
 READ = 256 * 1024
-NOT_STARTED = 127
 MEMORY = 1024 * 1024 * 1024
 """Bytes that a program may have for itself: git reads each file whole, and there may be one of 500 GB."""
 
@@ -22,20 +23,16 @@ PAUSE = 0.1
 
 
 def found(name: str) -> str:
-    """Where the program *name* is, "" if nowhere. A relative entry of PATH is passed over: we stand in the
-    folder, and what lies there is not to be run.
-    """
-    for place in os.get_exec_path():
-        path = os.path.join(place, name)
-        if os.path.isabs(place) and os.access(path, os.X_OK) and not os.path.isdir(path):
-            return path
-    return ""
+    """Where the program *name* is on our PATH, "" if nowhere."""
+    return process.search(name, os.environb.get(b"PATH", os.fsencode(os.defpath)))
 
 
-def environment() -> "Dict[str, str]":
+def environment() -> "Dict[bytes, bytes]":
     """Ours, without what would lead git elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    kept.update(GIT_OPTIONAL_LOCKS="0", GIT_TERMINAL_PROMPT="0", GIT_PAGER="cat", LC_ALL="C")
+    kept = {name: value for name, value in os.environb.items() if not name.startswith(b"GIT_")}
+    kept.update(
+        {b"GIT_OPTIONAL_LOCKS": b"0", b"GIT_TERMINAL_PROMPT": b"0", b"GIT_PAGER": b"cat", b"LC_ALL": b"C"}
+    )
     return kept
 
 
@@ -47,22 +44,19 @@ class Program:
     """*words*, running; what it writes is *out*, and its complaints *errors*. Raises OSError."""
 
     def __init__(self, words: "List[bytes]", path: str) -> None:
+        self._code: "Optional[int]" = None
         self.out, out = os.pipe()
         self.errors, errors = os.pipe()
-        self._code: "Optional[int]" = None
-        self.pid = os.fork()
-        if not self.pid:
-            try:
-                nothing = os.open(os.devnull, os.O_RDONLY)
-                for here, there in ((nothing, 0), (out, 1), (errors, 2)):
-                    os.dup2(here, there)
-                signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-                _bound()
-                os.execve(path, words, environment())
-            finally:
-                os._exit(NOT_STARTED)
-        os.close(out)
-        os.close(errors)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        try:
+            self.pid = process.started(path, words, environment(), (nothing, out, errors), _bound)
+        except OSError:
+            os.close(self.out)
+            os.close(self.errors)
+            raise
+        finally:
+            for number in (nothing, out, errors):
+                os.close(number)
 
     def split(self, end: bytes, longest: int, idle: "Callable[[], None]" = _nothing) -> "Iterator[bytes]":
         """The pieces of what it writes, each up to an *end*; one longer than *longest* is left out.

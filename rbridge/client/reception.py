@@ -77,6 +77,7 @@ class Reception:
         self._listener: "_socket.socket" = None  # type: ignore[assignment]
         self._inode = 0
         self._label = ""
+        self._shell = b""
         self._timer: "Optional[Timer]" = None
 
     def welcome(self, sock: "_socket.socket", waits: bool, count: int) -> Connection:
@@ -225,7 +226,12 @@ class Reception:
 
     def open(self, sources: "List[Source]", hand: "Message", connection: Connection) -> None:
         """Have the resident open *sources* for *connection*."""
-        self.resident.open(sources, Handed(hand), connection)
+        handed = Handed(hand)
+        if handed.environment != self._shell:
+            self._shell = handed.environment
+        for source in sources:
+            source.shell = self._shell  # one object for all that are opened from one shell
+        self.resident.open(sources, handed, connection)
 
     def rescue(self, real: str, fd: int) -> str:
         """Keep a text of standard input that nobody reads any more; the line that says where."""

@@ -131,6 +131,7 @@ class Resident(Register):
         """*document* is open already: have the user see it, where *source* says."""
         session = self.session
         assert session is not None
+        document.source.shell = source.shell
         self.let_go(source)
         document.openers.append(caller)
         if caller.waits:
@@ -311,9 +312,9 @@ class Resident(Register):
     def remove(self, document: Document) -> None:
         """It is not open any more."""
         super().remove(document)
-        if document.folder is not None:
-            document.folder.close()
-            document.folder = None
+        if document.inquiries is not None:
+            document.inquiries.close()
+            document.inquiries = None
         if self.session is not None and self.session.news is not None:
             self.session.news.end(document)
 
@@ -324,8 +325,8 @@ class Resident(Register):
         )
         self.log(line)
         for document in list(self.documents):
-            if document.folder is not None:
-                document.folder.void()
+            if document.inquiries is not None:
+                document.inquiries.void()
         for caller in self.callers():
             if caller.waits and caller not in self._told:
                 self._told.append(caller)

@@ -8,6 +8,8 @@ file.
 """
 
 from rbridge.client.pool import STUCK
+from rbridge.wire import codec
+from rbridge.wire.records import Record
 
 MYPY = False
 if MYPY:
@@ -19,7 +21,6 @@ if MYPY:
     from rbridge.client.loop import Timer
     from rbridge.client.resident import Resident
     from rbridge.client.saver import Outcome
-    from rbridge.wire.records import Record
 
 CUT_OFF = "cut off"
 """The failure of a document of which a save was arriving when the connection was lost."""
@@ -297,3 +298,18 @@ class Saving:
 def no_answer(seconds: float) -> str:
     """The words for a file server that has been silent for *seconds*."""
     return "its file system does not answer since {:.0f} s".format(seconds)
+
+
+def answer(token: str, serial: str, outcome: "Outcome") -> Record:
+    """What is said of save *serial* of the document *token*."""
+    headers = {"token": token, "save": serial}
+    if outcome.kind == "saved":
+        return Record("saved", headers)
+    headers.update(reason=outcome.reason or "failed", message=codec.quote(outcome.message))
+    if outcome.stamp is not None:
+        headers.update(size=str(outcome.stamp.size), sha256=outcome.stamp.sha256)
+    elif outcome.reason == "gone":
+        headers["absent"] = "yes"
+    if outcome.kept:
+        headers["kept"] = codec.quote(outcome.kept)
+    return Record("refused", headers)

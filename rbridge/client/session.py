@@ -11,7 +11,7 @@ from rbridge.client.delivery import CLOSED, LOST, OPEN, SENT
 from rbridge.client.heart import Heart
 from rbridge.client.introduction import Introduction
 from rbridge.client.joins import Joins, words
-from rbridge.client.saving import CUT_OFF, Saving
+from rbridge.client.saving import CUT_OFF, Saving, answer
 from rbridge.client.texts import Texts
 from rbridge.errors import Denied, ProtocolError, RemoteProtocolError, clean
 from rbridge.wire import codec
@@ -23,6 +23,7 @@ if MYPY:
 
     from rbridge.client.delivery import Delivery, Document
     from rbridge.client.incoming import Incoming
+    from rbridge.client.named import Named
     from rbridge.client.news import News
     from rbridge.client.options import Options
     from rbridge.client.probe import Peer
@@ -30,8 +31,9 @@ if MYPY:
     from rbridge.client.saver import Outcome
     from rbridge.client.search import Search
 
-FILE = ("opened", "refused", "save", "fetch", "focus", "state", "mine", "close")
+FILE = ("opened", "refused", "save", "fetch", "focus", "state", "mine", "ask", "cancel", "close")
 FOLDER = ("opened", "refused", "ask", "cancel", "close")
+STREAM = ("stream", "bytes", "ended")
 FAREWELL = 5.0  # seconds that the end waits for a lost daemon, to tell it what was closed
 
 
@@ -61,6 +63,7 @@ class Session(Owner):
         self.unsaid: "List[Document]" = []  # never sent: they were opened while it was detached
         self.doubtful: "List[Document]" = []  # sent, but nobody knows whether it got there
         self.texts = Texts(self)
+        self.named: "Optional[Named]" = None  # from the first language server on
         self.news: "Optional[News]" = None  # from the first document on whose base is known
         self.joins = Joins(self)
         self.search: "Optional[Search]" = None
@@ -89,6 +92,10 @@ class Session(Owner):
             self.resident.tell_all("{} ends{}".format(self.label, ": " + why if why else ""))
         elif command == "dial":
             self.joins.dialled(record.headers.get("dial", ""), self.not_dialled)
+        elif command in STREAM:
+            from rbridge.client import streams
+
+            streams.heard(self, channel, record)
         elif command in FILE or command in FOLDER:
             token = record.headers.get("token", "")
             document = self.resident.by_token(token)
@@ -112,9 +119,9 @@ class Session(Owner):
             message = codec.unquote(headers.get("message", ""))
             self.resident.refused(document, headers.get("reason", ""), message)
         elif command in ("ask", "cancel"):
-            from rbridge.client import folder
+            from rbridge.client import inquiries
 
-            folder.about(self, channel, document, record)
+            inquiries.about(self, channel, document, record)
         elif command == "save":
             self.save(channel, document, record)
         elif command == "mine":
@@ -201,7 +208,8 @@ class Session(Owner):
         """Take a save in."""
 
         def answered(incoming: "Incoming", outcome: "Outcome") -> None:
-            self.answer(channel, document, incoming, outcome)
+            # if nobody can hear it, ``resume`` settles it
+            self.say(answer(document.source.token, incoming.serial, outcome), channel)
 
         def slow(incoming: "Incoming", line: str) -> None:
             headers = {"token": document.source.token, "save": incoming.serial, "message": codec.quote(line)}
@@ -210,23 +218,6 @@ class Session(Owner):
         alone = channel is not self.main
         channel.arriving = Saving(self.resident, document, record, channel, alone, answered, slow)
         self.heart.beat()
-
-    def answer(
-        self, channel: Channel, document: "Document", incoming: "Incoming", outcome: "Outcome"
-    ) -> None:
-        """Say what became of a save; if nobody can hear it, ``resume`` settles it."""
-        headers = {"token": document.source.token, "save": incoming.serial}
-        if outcome.kind == "saved":
-            self.say(Record("saved", headers), channel)
-            return
-        headers.update(reason=outcome.reason or "failed", message=codec.quote(outcome.message))
-        if outcome.stamp is not None:
-            headers.update(size=str(outcome.stamp.size), sha256=outcome.stamp.sha256)
-        elif outcome.reason == "gone":
-            headers["absent"] = "yes"
-        if outcome.kept:
-            headers["kept"] = codec.quote(outcome.kept)
-        self.say(Record("refused", headers), channel)
 
     def refuse_late(self, channel: Channel, record: Record) -> None:
         """A save that crossed with our ``close``."""
@@ -260,9 +251,7 @@ class Session(Owner):
         if document.state != LOST:
             document.state = CLOSED
         self.resident.closed(document)
-        if (
-            self.farewells
-        ):  # its last words may be being written: this looks whether there is another document
+        if self.farewells:  # its last words may be being written; this looks whether there is another
             self.loop.at(FAREWELL, self.unheard)
 
     def unheard(self) -> None:

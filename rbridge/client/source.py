@@ -38,6 +38,7 @@ class Source:
     *follow*: it grows, and what comes is sent as well. *folder*: it is a directory. *token* is what the other
     side calls it: random, so that it says nothing about the path. *unprotect*: it may be write-protected, and
     the user wants it written all the same. *device* is the file system, st_dev, -1 where that is not known.
+    *shell* are the variables of the shell that it was opened from, None where they are our own.
     *diff*: ``left`` or ``right``, and a name, where it is to be compared with another one of that name.
     Of what was handed over a thread has seen where the path leads, *resolved*, and the file, *found*.
     """
@@ -59,6 +60,7 @@ class Source:
         "real",
         "resolved",
         "selection",
+        "shell",
         "size",
         "start",
         "stdin",
@@ -89,6 +91,7 @@ class Source:
         self.resolved = ""
         self.found: "Optional[os.stat_result]" = None
         self.device = -1
+        self.shell: "Optional[bytes]" = None
         self.token = hexlify(os.urandom(12)).decode()
 
     @property

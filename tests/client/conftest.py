@@ -17,6 +17,7 @@ from rbridge.client.options import parse
 from tests.client.editors import PLAIN, Editor, Said, Talk
 from tests.client.laptop import Here, Laptop
 from tests.client.residents import Background
+from tests.client.served import Served
 from tests.harness.environment import Home, Ran
 
 
@@ -175,6 +176,14 @@ def host(here, laptop) -> Iterator[Here]:
     made = Here(here.state, laptop())
     yield made
     made.close()
+
+
+@pytest.fixture
+def served(host, here, tmp_path, monkeypatch) -> Iterator[Served]:
+    """See :class:`tests.client.served.Served`."""
+    made = Served(host, here, tmp_path, monkeypatch)
+    yield made
+    made.end()
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def body(heard: Heard) -> bytes:
 
 
 class Open:
-    """The folder *path*, open through *host*."""
+    """The folder or file *path*, open through *host*."""
 
     def __init__(self, host: Here, path: Path, *words: str) -> None:
         self.host = host
@@ -58,8 +58,8 @@ class Open:
             "opened", token=heard.token, editor="vim"
         )
         self.asker: Asker = host.begin(*words, str(path))
-        host.until(lambda: self.asker.open, "the folder is open")
-        self.token = host.heard("folder").token
+        host.until(lambda: self.asker.open, "it is open")
+        self.token = self.asker.open[0].source.token
 
     def say(self, do: str, path: str = "", body: bytes | None = None, **headers: object) -> int:
         """Ask without waiting; the request's number."""

@@ -66,6 +66,7 @@ class Line:
         self.heard: list[Heard] = []
         self.ended = False
         self.silent = False
+        self.deaf = False
         self.answered = 0
         self._lock = threading.RLock()
         self._current: Heard | None = None
@@ -188,7 +189,7 @@ class Laptop:
     def _run(self) -> None:
         try:
             while True:
-                lines = [one for one in self.lines if not one.ended]
+                lines = [one for one in self.lines if not one.ended and not one.deaf]
                 ready = _readable([self._listener, self._stopped, *(one.sock for one in lines)])
                 if self._stopped in ready:
                     if self._stopped.recv(1) != b"g":

@@ -10,7 +10,6 @@ import time
 import pytest
 
 from rbridge.client import files, find, folder, grep, shown
-from rbridge.wire.limits import ASK, ASKED
 from tests.client.folders import Answered, Open, body
 from tests.client.laptop import sha
 
@@ -74,7 +73,7 @@ def test_a_list_that_is_cancelled_ends_with_the_page_that_it_is_at(host, opened,
     one = opened()
     number = one.say("list", limit=100)
     host.until(begun.is_set)
-    (asked,) = one.asker.open[0].folder.asked.values()
+    (asked,) = one.asker.open[0].inquiries.asked.values()
     one.cancel(number)
     host.until(lambda: asked.enough)
     go_on.set()
@@ -125,69 +124,11 @@ def test_what_is_not_known_is_refused_and_the_connection_stays(opened):
     assert one.ask("stat").value["type"] == "directory"
 
 
-@pytest.mark.parametrize("number", ["0", "x", "", "-1"])
-def test_a_request_without_a_number_ends_the_session(host, opened, number):
-    one = opened("-w")
-    host.main.say("ask", token=one.token, request=number, do="stat")
-    host.until(lambda: one.asker.codes, "it is over")
-    assert any("makes no sense" in line for line in host.log)
-
-
 def test_what_is_said_of_documents_is_not_said_of_a_folder(host, opened):
     one = opened("-w")
     host.main.say("fetch", token=one.token)
     host.until(lambda: one.asker.codes, "it is over")
     assert any("fetch is not said of" in line for line in one.asker.lines)
-
-
-def test_a_file_is_not_asked_as_a_folder(host, here):
-    here.file("a", "text")
-    asker = host.begin("-w", "a")
-    host.until(lambda: asker.open, "it is open")
-    host.main.say("ask", token=host.heard("open").token, request=1, do="list")
-    host.until(lambda: asker.codes, "it is over")
-    assert any("ask is not said of" in line for line in asker.lines)
-
-
-def test_a_body_that_is_too_large_is_refused(opened, proj):
-    one = opened()
-    said = one.ask("make", "big", bytes(ASK + 1), kind="file")
-    assert said.reason == "too-large"
-    assert not (proj / "big").exists()
-    assert one.ask("make", "most", bytes(ASK), kind="file").value == {}
-
-
-def test_too_many_requests_at_a_time_are_refused(host, opened, gate):
-    one = opened()
-    numbers = [one.say("read", "a.py") for _ in range(ASKED + 2)]
-    assert [one.wait(number).reason for number in numbers[-2:]] == ["busy", "busy"]
-    gate.set()
-    assert one.wait(numbers[0]).body == b"needle\n"
-    assert one.wait(numbers[ASKED - 1]).body == b"needle\n"
-
-
-def test_a_number_that_is_in_use_is_refused(host, opened, gate):
-    one = opened()
-    number = one.say("read", "a.py")
-    one.number -= 1
-    assert one.ask("stat").reason == "busy"
-    gate.set()
-    host.until(lambda: len(one.answers(number)) == 2)
-
-
-def test_what_has_not_begun_is_cancelled_and_what_has_is_answered(host, opened, gate):
-    one = opened()
-    numbers = [one.say("read", "a.py") for _ in range(6)]
-    host.until(lambda: host.resident.documents[0].folder)
-    asked = host.resident.documents[0].folder.asked
-    host.until(lambda: len(asked) == 6 and sum(request.begun for request in asked.values()) == 4)
-    for number in numbers:
-        one.cancel(number)
-    assert {one.wait(number).reason for number in numbers[4:]} == {"cancelled"}
-    gate.set()
-    assert {one.wait(number).reason for number in numbers[:4]} == {""}
-    one.cancel(numbers[0])  # it crossed with the answer
-    assert one.ask("stat").value
 
 
 def test_files_are_found(opened):
@@ -209,7 +150,7 @@ def test_one_that_is_cancelled_ends_at_once(host, opened, endless, do):
     one = opened()
     number = one.say(do, query="x")
     host.until(lambda: one.answers(number))
-    child = host.resident.documents[0].folder.asked[str(number)].child.pid
+    child = host.resident.documents[0].inquiries.asked[str(number)].child.pid
     one.cancel(number)
     assert one.wait(number).reason == "cancelled"
     host.until(lambda: not os.path.exists(f"/proc/{child}"))

@@ -79,7 +79,7 @@ def resumed(one, proj):
 def test_it_is_resumed_and_what_was_asked_before_is_void(host, opened, laptop, gate, endless, proj):
     one = opened("-w")
     number = one.say("read", "a.py")
-    host.until(lambda: number and host.resident.documents[0].folder)
+    host.until(lambda: number and host.resident.documents[0].inquiries)
     child = one.say("find", query="x")
     host.until(lambda: one.answers(child))
     back(host, laptop)

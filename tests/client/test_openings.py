@@ -41,7 +41,7 @@ def test_one_is_opened_as_any_other_is(host, opened, proj):
     assert said["folder"] == one.token
     assert (said["real-path"], said["selection"], said["mode"]) == (str(proj / "a.py"), "3:7", "0644")
     assert "wait" not in said.headers
-    host.until(lambda: not host.resident.documents[0].folder.asked)
+    host.until(lambda: not host.resident.documents[0].inquiries.asked)
     host.main.save(said.token, 1, b"new", b"old")
     assert host.heard("saved").token == said.token
     assert (proj / "a.py").read_bytes() == b"new"
@@ -165,7 +165,7 @@ def test_one_that_the_laptop_refuses_is_forgotten(host, opened):
     number = one.say("open", "a.py")
     heard_open(one, number)
     host.until(lambda: len(host.resident.documents) == 1)
-    assert host.resident.documents[0].folder.asked == {}
+    assert host.resident.documents[0].inquiries.asked == {}
     assert one.answers(number) == []
 
 
