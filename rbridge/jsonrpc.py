@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 import trio
 
 from rbridge.errors import RemoteProtocolError
+from rbridge.lsp.framing import Frames, framed
 
 logger = logging.getLogger("rbridge")
 
 LIMIT = 16 << 20  # bytes of a message
-HEAD = 4096  # bytes of its header
 PIECE = 256 << 10
 STALL = 60.0  # seconds in which the other end must take a message
 FLUSH = 1.0  # seconds for what is still to be said when the connection is ended here
@@ -61,63 +61,11 @@ class RpcError(Exception):
 def frame(message: Any) -> bytes:
     """*message* with its header. Raises ValueError for what JSON or UTF-8 cannot say."""
     body = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    return framed(body)
 
 
-class Frames:
-    """Bytes go in, messages come out."""
-
-    def __init__(self, limit: int = LIMIT) -> None:
-        self._limit = limit
-        self._data = bytearray()
-        self._length = -1  # of the message that is arriving
-
-    def feed(self, data: bytes | bytearray) -> None:
-        self._data += data
-
-    def next(self) -> Any:
-        """The next message as JSON has it, or None if it is not there yet. Raises RemoteProtocolError."""
-        if self._length < 0:
-            end = self._data.find(b"\r\n\r\n", 0, HEAD)
-            if end < 0:
-                if len(self._data) >= HEAD:
-                    raise RemoteProtocolError(f"no header ends within {HEAD} bytes")
-                self._look_at_the_beginning()
-                return None
-            self._length = self._read_head(bytes(self._data[:end]))
-            del self._data[: end + 4]
-        if len(self._data) < self._length:
-            return None
-        body = bytes(self._data[: self._length])
-        del self._data[: self._length]
-        self._length = -1
-        return _parse(body)
-
-    def _look_at_the_beginning(self) -> None:
-        """What is no header at all need not be waited for."""
-        start = bytes(self._data[:8]).lower()
-        if start and not b"content-".startswith(start):
-            raise RemoteProtocolError("it does not begin with a header")
-
-    def _read_head(self, head: bytes) -> int:
-        length = -1
-        for line in head.split(b"\r\n"):
-            name, colon, value = line.partition(b":")
-            if not colon:
-                raise RemoteProtocolError("a header without a colon")
-            if name.strip().lower() == b"content-length":
-                digits = value.strip()
-                if length >= 0 or not digits.isdigit() or len(digits) > 12:
-                    raise RemoteProtocolError("Content-Length makes no sense")
-                length = int(digits)
-        if length < 0:
-            raise RemoteProtocolError("there is no Content-Length")
-        if length > self._limit:
-            raise RemoteProtocolError(f"a message of {length} bytes, at most {self._limit} are taken")
-        return length
-
-
-def _parse(body: bytes) -> Any:
+def parse(body: bytes) -> Any:
+    """The message that *body* is, as JSON has it. Raises RemoteProtocolError."""
     try:
         message = json.loads(body.decode(), parse_constant=_no_number)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
@@ -221,8 +169,8 @@ class Peer:
         try:
             while data := await self._stream.receive_some(PIECE):
                 self._frames.feed(data)
-                while (message := self._frames.next()) is not None:
-                    self._take(message)
+                while (body := self._frames.next()) is not None:
+                    self._take(parse(body))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
         except RemoteProtocolError as error:

@@ -45,6 +45,10 @@ def run(arguments: "List[str]") -> int:
             why = "is a command of the laptop, this is the single file for hosts; run: pip install rbridge"
         sys.stderr.write("rbridge: '{}' {}\n".format(asked[0], why))
         return 69
+    if arguments[:1] == ["lsp"]:
+        from rbridge.lsp import pump  # without cli and its libraries: an editor waits for it
+
+        return pump.run(arguments[1:])
     try:
         from rbridge import cli
     except ImportError as error:

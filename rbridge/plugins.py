@@ -105,7 +105,7 @@ def _code(folder: str) -> Callable[[Mapping[str, str]], Path]:
 
 def _vscode(name: str, editor: str, program: str, folder: str) -> Plugin:
     then = "its windows connect by themselves once they are reloaded (Developer: Reload Window)"
-    parts = ("package.json", "README.md", "out/*.js")
+    parts = ("package.json", "README.md", "out/**/*.js")
     return Plugin(name, editor, _code(folder), then, (program,), "vscode", parts, program)
 
 

@@ -17,6 +17,7 @@ from rbridge.adapters.browsing import ELSEWHERE, Browsing
 from rbridge.adapters.buffer import KIND, Buffer
 from rbridge.adapters.fetched import Fetched
 from rbridge.adapters.folder import FolderDesk, FolderPane, Root
+from rbridge.adapters.languages import Languages
 from rbridge.adapters.place import place_again, place_for, private_of
 from rbridge.adapters.tasks import beside
 from rbridge.adapters.viewing import Viewing, name_of
@@ -45,6 +46,8 @@ class Attached(Adapter):
         self._folders: dict[str, Browsing] = {}
         self._expected: dict[str, trio.Event] = {}
         self._arrival = trio.Event()
+        self.languages: Languages | None = None
+        """Who knows of language servers; None where they are turned off."""
 
     def describe(self) -> str:
         return "the attached editor that was focused last"

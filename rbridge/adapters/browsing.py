@@ -252,11 +252,11 @@ class Browsing(FolderPane):
     # How it is answered
 
     async def _stat(self, path: str) -> dict[str, Any]:
-        with _refusals():
+        with refusals():
             return spelling.item(await self._desk.stat(path))
 
     async def _list(self, path: str, after: str, limit: int) -> dict[str, Any]:
-        with _refusals():
+        with refusals():
             items, more = await self._desk.listing(path, after, limit)
         said: dict[str, Any] = {"entries": [spelling.item(one) for one in items], "next": None}
         if more:
@@ -266,28 +266,28 @@ class Browsing(FolderPane):
         return said
 
     async def _read(self, path: str, at: int, length: int) -> dict[str, Any]:
-        with _refusals():
+        with refusals():
             data, total = await self._desk.read(path, at, length)
         return {"base64": base64.b64encode(data).decode(), "size": total}
 
     async def _write(self, path: str, data: bytes, base: str | None) -> dict[str, Any]:
-        with _refusals():
+        with refusals():
             digest = await self._desk.write(path, data, base or ABSENT)
         return {"outcome": "saved", "base": digest}
 
     async def _done(self, asked: Awaitable[None]) -> dict[str, Any]:
-        with _refusals():
+        with refusals():
             await asked
         return {}
 
     async def _move(self, path: str, to: str, over: bool) -> dict[str, Any]:
-        with _refusals():
+        with refusals():
             await self._desk.move(path, to, over)
         self._house.moved(self.root, path, to)
         return {}
 
     async def _remove(self, path: str, recursive: bool, confirmed: bool) -> dict[str, Any]:
-        with _refusals():
+        with refusals():
             if not confirmed:
                 found = await self._desk.stat(path)
                 entries, more = await self._entries(path) if found.kind == "directory" else (0, False)
@@ -311,7 +311,7 @@ class Browsing(FolderPane):
             if stream is not None:
                 self._say("fs/found", {"stream": stream, **spelling.paths(some)})
 
-        with _refusals():
+        with refusals():
             end = await self._desk.find(query, limit, found)
         return {**spelling.paths(every), "truncated": end.truncated, "by": end.by}
 
@@ -325,14 +325,14 @@ class Browsing(FolderPane):
             else:
                 self._say("fs/found", {"stream": stream, "matches": matches})
 
-        with _refusals():
+        with refusals():
             end = await self._desk.search(query, limit, found)
         return {"matches": every, "truncated": end.truncated, "by": end.by}
 
     async def _open(self, path: str, line: int, column: int, create: bool, window: Screen) -> dict[str, Any]:
         fetched = self._house.fetched(window)
         try:
-            with _refusals():
+            with refusals():
                 open_already = await self._desk.open(path, fetched, line=line, column=column, create=create)
             if open_already:
                 return await self._house.show_again(open_already, window, line, column)
@@ -363,7 +363,7 @@ class Browsing(FolderPane):
         self._news = trio.Event()
 
 
-class _refusals:
+class refusals:
     """What a host refused, as the error that the plug-in gets."""
 
     def __enter__(self) -> None:

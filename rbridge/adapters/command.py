@@ -36,6 +36,7 @@ from rbridge.adapters.watch import Watcher, best_watcher
 from rbridge.errors import CannotCreate, NotListening, clean
 
 LONG_AGO = float("-inf")
+DOCUMENT = "RBRIDGE_DOCUMENT"  # by which a language client of the editor says what it is for
 AT_ONCE = 2.0  # seconds: nobody looked at a text and closed it faster, so it was not the editor that ended
 PREPARE = 30.0  # seconds for what a guard runs first; it may start an Emacs
 
@@ -256,7 +257,7 @@ class CommandAdapter(Adapter):
             cwd=place.cwd,
             private=place.private,
             environ=environ,
-            added=measures.added,
+            added={**measures.added, DOCUMENT: text.id},
             guards=measures.options,
             title=f"{text.file.name}@{text.host}",
             keep_focus=text.keep_focus,

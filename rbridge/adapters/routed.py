@@ -11,6 +11,8 @@ from rbridge.adapters.absent import Absent
 from rbridge.adapters.attached import Attached
 from rbridge.adapters.base import Adapter, Desk, Pane, Text
 from rbridge.adapters.folder import FolderDesk, FolderPane, Root
+from rbridge.adapters.guests import Guests
+from rbridge.adapters.languages import Languages
 from rbridge.adapters.place import as_text
 from rbridge.adapters.starter import Starter
 from rbridge.errors import NotListening, clean
@@ -26,6 +28,12 @@ class Routed(Adapter):
         self._attached = attached
         self._other = other
         self._starter = starter
+        self.guests = Guests()
+        """Editors that have a language client here, and no plug-in: they come before one that is started."""
+
+    def speaks(self, languages: Languages) -> None:
+        """Plug-ins may ask *languages* about language servers."""
+        self._attached.languages = languages
 
     def describe(self) -> str:
         if self._starter:
@@ -56,6 +64,15 @@ class Routed(Adapter):
                 return
         if why:
             desk.tell(clean(f"{text.name}: {why}"))
+        name = "" if isinstance(self._other, Absent) else self._other.name
+        if self.guests.are(name) and text.half is None and not text.new_window:
+            try:
+                await self.guests.edit(name, text, desk, task_status=opened)
+            except NotListening:
+                if opened:
+                    raise
+            else:
+                return
         await self._other.edit(text, desk, task_status=task_status)
 
     async def browse(

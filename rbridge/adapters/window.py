@@ -11,7 +11,7 @@ from urllib.parse import quote
 import trio
 
 from rbridge import __version__
-from rbridge.adapters import browsing, viewer
+from rbridge.adapters import browsing, languages, viewer
 from rbridge.adapters.base import Text
 from rbridge.adapters.browsing import UNKNOWN_FOLDER, Browsing
 from rbridge.adapters.buffer import OPEN, UNKNOWN_BUFFER, Buffer
@@ -36,7 +36,7 @@ METHODS: dict[str, Answer] = {
 }
 
 
-class House(Protocol):
+class House(languages.House, Protocol):
     """What the windows are part of."""
 
     def buffer(self, document: str) -> Buffer | None:
@@ -69,6 +69,7 @@ class Window:
         """The extensions of the files that it shows though they are no texts."""
         self.claims: set[tuple[str, str]] = set()
         """Host and path of the folders that it showed before it was connected."""
+        self.advised: set[tuple[str, str]] = set()
         self._house = house
         self._stream = stream
         self._ready = False
@@ -87,8 +88,11 @@ class Window:
         """Whether the plug-in still holds its end: an editor that has just died may not be missed yet."""
         if not isinstance(self._stream, trio.SocketStream):
             return True
+        number = self._stream.socket.fileno()
+        if number < 0:
+            return False  # closed here already
         look = select.poll()
-        look.register(self._stream.socket.fileno(), 0)
+        look.register(number, 0)
         return not look.poll(0)  # an end and an error are told without having been asked for
 
     def views(self, text: Text) -> bool:
@@ -190,6 +194,10 @@ class Window:
         if asked is not None:
             folder = self._folder(params.get("id" if method == "folder/close" else "folder"))
             return asked(folder, params) or _nothing()
+        if method == "lsp/servers":
+            return languages.servers(self._house, self, params, self._buffer(params).text.id)
+        if method == "lsp/open":
+            return languages.opened(self._house, self, params)
         answer = METHODS.get(method)
         if answer is None:
             raise RpcError(METHOD_NOT_FOUND, f"there is no {clean(method)[:80]}")
@@ -209,6 +217,8 @@ class Window:
         self.client = self.name, client.get("pid")
         self.base64 = can.get("base64") is True
         self.question, self.diff = can.get("question") is True, can.get("diff") is True
+        if can.get("lsp") is True and self._house.languages is not None:
+            self._house.languages.prepare()
         self.folders, self.viewer = can.get("folders") is True, viewer.claimed(can.get("viewer"))
         said, folders = params.get("buffers", []), params.get("folders", [])
         if not isinstance(said, list) or not isinstance(folders, list):

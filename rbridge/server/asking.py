@@ -1,5 +1,5 @@
-"""Requests about one folder: they go out numbered over whatever leads to the host, and answers are taken by
-number. What was asked over a connection that is lost fails; its number is never used again.
+"""Requests about one folder or document: they go out numbered over whatever leads to the host, and answers
+are taken by number. What was asked over a connection that is lost fails; its number is never used again.
 """
 
 from __future__ import annotations
@@ -10,26 +10,31 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
-from rbridge.adapters.folder import NO_ANSWER, NOT_CONNECTED, FolderError, Found, Root
+from rbridge.adapters.folder import BUSY, NO_ANSWER, NOT_CONNECTED, FolderError, Found, Root
 from rbridge.errors import LocalProtocolError, clean
 from rbridge.server import answers
-from rbridge.server.execution import Tools
 from rbridge.server.inquiry import AnswerSink, Inquiry, Passed, Take
 from rbridge.server.log import logger
 from rbridge.server.peer import Peer, PeerGone
+from rbridge.server.tools import Tools
 from rbridge.server.turns import Turns
 from rbridge.wire import codec, limits, values
 
 if TYPE_CHECKING:
+    from rbridge.adapters.base import Wanted
     from rbridge.server.session import Session
 
 _T = TypeVar("_T")
+
+FLAG = "yes"
 
 SPARE = 4  # of the requests that a host takes at once: for the end of those that were given up
 
 
 class Asking:
-    """What :class:`~rbridge.server.folder.Folder` is made of; its parameters are described there."""
+    """What :class:`~rbridge.server.folder.Folder` and :class:`~rbridge.server.library.Library` are made of;
+    their parameters are described there.
+    """
 
     def __init__(self, tools: Tools, session: Session, token: str, root: Root) -> None:
         self.session = session
@@ -66,6 +71,35 @@ class Asking:
     def gave_up(self, number: int) -> bool:
         """Whether request *number* was asked, and nobody waits for it any more."""
         return number <= self._numbers and number not in self._asked
+
+    async def open(
+        self,
+        path: str,
+        wanted: Wanted,
+        *,
+        line: int = 0,
+        column: int = 0,
+        create: bool = False,
+        base: str | None = None,
+    ) -> str:
+        """As :meth:`rbridge.adapters.folder.FolderDesk.open`."""
+        tokens: list[str] = []
+        more = {"create": FLAG} if create else {}
+        if line:
+            more["selection"] = f"{line}:{column}" if column else str(line)
+
+        def take(said: Mapping[str, str], body: bytes) -> None:
+            tokens.append(answers.document(answers.parse(body)))
+
+        inquiry = self._inquiry("open", take)
+        inquiry.wanted, inquiry.base = wanted, base
+        await self._carry_out(inquiry, path, more)
+        if not tokens:
+            return inquiry.document
+        editing = self.session.documents.get(tokens[0])
+        if editing is None or editing.document.editor_gone:
+            raise FolderError(BUSY, f"{clean(path)} is being closed; open it again")
+        return editing.text.id
 
     async def _one(
         self,

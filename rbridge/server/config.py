@@ -70,11 +70,14 @@ class Config:
     classic: str = "allow"
     notify: bool = True
     spool: bool = True
+    lsp: bool = True
     limits: Limits = field(default_factory=Limits)
 
 
-_SHARED = ("fallback", "lsp", "host")
+_SHARED = ("fallback", "host")
 """Keys that other parts of rbridge read from the same file."""
+
+_SERVERS = "lsp-"  # and a language: its servers, for the side where they run
 
 
 def load(path: str | None = None) -> Config:
@@ -97,6 +100,7 @@ def load(path: str | None = None) -> Config:
 
 def read(said: Mapping[str, Any], source: str) -> Config:
     """Make a Config of a parsed *said*; *source* names it in errors."""
+    said = {key: value for key, value in said.items() if not key.startswith(_SERVERS)}
     _check_names(said, Config, source, "", _SHARED)
     values: dict[str, Any] = {}
     for key, value in said.items():
@@ -111,7 +115,7 @@ def read(said: Mapping[str, Any], source: str) -> Config:
                 raise UsageError(f"{source}: classic is {value!r}", "allowed: " + ", ".join(CLASSIC))
             values[key] = value
         else:
-            wanted = bool if key in ("notify", "spool") else str
+            wanted = bool if key in ("notify", "spool", "lsp") else str
             if not isinstance(value, wanted):
                 raise UsageError(f"{source}: {key} is {value!r}", f"allowed: {_WORDS[wanted]}")
             values[key] = value

@@ -208,8 +208,10 @@ class Connection:
             await self._opening.begin()
             await self._give_up_plain(self._opening)
         elif record.command == "answer":
-            folder = self.session.folders.get(values.token(record.headers.get("token")))
-            self._sink = Passed() if folder is None else folder.answer(record.headers)
+            asked = self.session.asked(values.token(record.headers.get("token")))
+            self._sink = Passed() if asked is None else asked.answer(record.headers)
+        elif record.command == "bytes":
+            self._sink = self.peer.streaming or Passed()
         elif record.command in ("changed", "append"):
             editing = self._editing(record)
             if editing is not None:
@@ -244,11 +246,21 @@ class Connection:
             sink.complete()
         elif record.command == "resume":
             await self._resume(record)
+        elif record.command in ("streaming", "ended"):
+            self._stream(record)
         elif record.command == "folder":
             await showing.show(self._service, self.session, self.peer, record.headers)
         else:
             self._other(record)
         self._quiet_since = trio.current_time()
+
+    def _stream(self, record: Record) -> None:
+        """What is said of the stream on this connection; it may have crossed with its end."""
+        stream = self.peer.streaming
+        if stream is not None and record.command == "streaming":
+            stream.started(record.headers)
+        elif stream is not None:
+            stream.ended(record.headers)
 
     async def _link(self, record: Record) -> None:
         """The host says who it is: from now on this is a connection of its session."""
@@ -266,6 +278,8 @@ class Connection:
             self._opening.abandon()
         if self._sink is not None:
             self._sink.abandon()
+        if self.peer.streaming is not None:
+            self.peer.streaming.lost()
         self._opening = self._sink = None
 
     # What a link host says of its documents

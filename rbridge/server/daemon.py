@@ -33,10 +33,11 @@ from rbridge.server.config import DEFAULT_PORT, Config
 from rbridge.server.connection import Connection
 from rbridge.server.consent import Consent
 from rbridge.server.documents import Documents
-from rbridge.server.editing import Editing, Tools
+from rbridge.server.editing import Editing
 from rbridge.server.files import Files
 from rbridge.server.instance import Instance
 from rbridge.server.keys import Keys
+from rbridge.server.languages import DocumentLanguages
 from rbridge.server.listeners import Listener
 from rbridge.server.log import logger
 from rbridge.server.notify import Notifier
@@ -44,11 +45,15 @@ from rbridge.server.peer import Peer
 from rbridge.server.service import Service, nonce
 from rbridge.server.sessions import Sessions
 from rbridge.server.spool import Spool
+from rbridge.server.tools import Tools
 
-EDITORS = "editor.sock"  # where the plug-ins of editors connect
+CONTROL = "control.sock"  # where the laptop's commands connect
+EDITORS = "editor.sock"  # the plug-ins of editors
+LANGUAGES = "lsp.sock"  # and language clients
 FAREWELL = 2.0  # seconds for telling the clients that the daemon ends
 
 Say = Callable[[str], None]
+ServeOne = Callable[[trio.SocketStream], Awaitable[None]]
 
 
 @dataclass
@@ -113,10 +118,13 @@ async def serve(
         files = _files(say)
         tools = Tools(adapter, files, spool, Notifier.here(config.notify), config.limits)
         try:
-            own = [control.path(runtime)]
+            own = {CONTROL: control.path(runtime)}
             if isinstance(adapter, Routed):
-                own.append(os.path.join(runtime, EDITORS))
-            async with _listening(own, wanted, say) as (ours, bound):
+                own[EDITORS] = os.path.join(runtime, EDITORS)
+            if config.lsp:
+                own[LANGUAGES] = os.path.join(runtime, LANGUAGES)
+            async with _listening(list(own.values()), wanted, say) as (listening, bound):
+                ours = dict(zip(own, listening, strict=True))
                 spelled = [str(listener.address) for listener in bound]
                 record = _record(runtime, spelled, say)
                 logger.info("serving on %s with %s", ", ".join(spelled), adapter.name)
@@ -137,7 +145,7 @@ async def _run(
     config: Config,
     tools: Tools,
     bound: Sequence[Listener],
-    ours: Sequence[Listener],
+    ours: Mapping[str, Listener],
     going_on: Sequence[Mapping[str, Any]],
     ready: Callable[[], None],
     say: Say,
@@ -150,13 +158,19 @@ async def _run(
             async with trio.open_nursery() as nursery:
                 service = _service(config, Documents(tools, nursery), say)
                 _go_on(service, going_on)
+                if config.lsp and isinstance(tools.adapter, Routed):
+                    tools.adapter.speaks(DocumentLanguages(service.documents))
                 daemon = Daemon(service)
                 nursery.start_soon(tools.notifier.run)
                 async with trio.open_nursery() as accepting:
                     commanded = control.Control(service.consent, stop, service.documents)
-                    await _accept(commanded.serve, ours[0], accepting, nursery)
-                    for listener in ours[1:]:
-                        await _accept(partial(_attach, tools.adapter), listener, accepting, nursery)
+                    takes: dict[str, ServeOne] = {
+                        CONTROL: commanded.serve,
+                        EDITORS: partial(_attach, tools.adapter),
+                        LANGUAGES: partial(_lead, service.documents),
+                    }
+                    for name, listener in ours.items():
+                        await _accept(takes[name], listener, accepting, nursery)
                     for listener in bound:
                         await _accept(partial(daemon.serve, listener), listener, accepting, nursery)
                     ready()
@@ -169,7 +183,7 @@ async def _run(
 
 
 async def _accept(
-    serve_one: Callable[[trio.SocketStream], Awaitable[None]],
+    serve_one: ServeOne,
     listener: Listener,
     accepting: trio.Nursery,
     serving: trio.Nursery,
@@ -191,6 +205,21 @@ async def _attach(adapter: Adapter, stream: trio.SocketStream) -> None:
                 await adapter.serve(stream)
             except Exception:
                 logger.exception("%s: an error in rbridge itself; the plug-in is disconnected", EDITORS)
+
+
+async def _lead(documents: Documents, stream: trio.SocketStream) -> None:
+    """A language client came."""
+    async with stream:
+        uid = system.peer_uid(stream.socket)
+        if uid not in (None, os.geteuid()):
+            logger.warning("%s: refused uid %s", LANGUAGES, uid)
+            return
+        try:
+            from rbridge.lsp.proxy import Proxy  # nobody waits for it, or has it in memory, before one comes
+
+            await Proxy(stream, documents).run()
+        except Exception:
+            logger.exception("%s: an error in rbridge itself; the language client is disconnected", LANGUAGES)
 
 
 async def _set_when_cancelled(event: trio.Event) -> None:

@@ -4,13 +4,14 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
-from rbridge.server.editing import Editing, Tools
+from rbridge.server.editing import Editing
 from rbridge.server.folder import Folder
 from rbridge.server.log import logger
+from rbridge.server.tools import Tools
 
 PATIENCE = 1.5  # times what is waited for saves under way; then a host that takes nothing is left as it is
 
@@ -41,6 +42,10 @@ class Documents:
         """The one that the client of this secret calls *token*."""
         mine = (one for one in self._open if (one.session.secret, one.token) == (session, token))
         return next(mine, None)
+
+    def start(self, task: Callable[[], Awaitable[object]]) -> None:
+        """Run *task* beside them."""
+        self._nursery.start_soon(task)
 
     def begin(self, editing: Editing, ended: Callable[[], None]) -> None:
         """Run *editing* from now on; *ended* is called when nothing is left of it."""

@@ -21,12 +21,13 @@ from rbridge.adapters.pair import Half
 from rbridge.server import adopted, sending, texts
 from rbridge.server import events as ev
 from rbridge.server.document import NEXT_STEP, Document
-from rbridge.server.execution import Tools
+from rbridge.server.library import Library
 from rbridge.server.life import Life
 from rbridge.server.peer import Peer
 from rbridge.server.received import Sink
 from rbridge.server.saves import Save
 from rbridge.server.spool import About
+from rbridge.server.tools import Change, Tools
 
 if TYPE_CHECKING:
     from rbridge.server.session import Session
@@ -62,6 +63,7 @@ class Editing(Life):
         super().__init__(tools, session, token, text, document, follow)
         self._handed = digest
         self._made_from = made_from
+        self.library: Library | None = None
 
     @classmethod
     def adopt(cls, tools: Tools, session: Session, about: Mapping[str, Any]) -> Editing:
@@ -130,6 +132,12 @@ class Editing(Life):
         if self._follow is None and not self._busy and there not in (document.base, document.theirs):
             self._fetch()
 
+    def opens_named(self) -> Library:
+        """For opening what a language server of this document has named."""
+        if self.library is None:
+            self.library = Library(self._tools, self.session, self.token, self.text, self._start)
+        return self.library
+
     def moved(self, before: str, to: str) -> None:
         """What was called *before* on the host, this file or a directory above it, is called *to* now."""
         path = self.text.path
@@ -140,12 +148,15 @@ class Editing(Life):
 
     def rebind(self, session: Session, token: str) -> None:
         """The detached document goes on for another client of the same host, which calls it *token*."""
+        self._library_ends()
         self.line.client, self.line.token = session, token
         self.line.believes(State.CLEAN)
         self._record()
 
     def lost(self) -> None:
         """The connection ended; the editor keeps its text."""
+        if self.library is not None:
+            self.library.lost()
         self._broken()
 
     def host_closed(self) -> None:
@@ -169,6 +180,9 @@ class Editing(Life):
             else:
                 self._arrivals.answered()
                 self._acknowledge(save)
+                fresh = ev.ABSENT in (self.document.base, self.document.theirs)
+                change = Change.CREATED if fresh else Change.CHANGED
+                self._tools.changed(self.session, self.text.path, change)
                 if self._left_in_spool:  # an older text, of which the daemon before this one knew
                     self._left_in_spool = False
                     self._keeping.add(self._drop)
@@ -312,6 +326,15 @@ class Editing(Life):
         }
 
     # What takes longer
+
+    def _library_ends(self) -> None:
+        library, self.library = self.library, None
+        if library is not None:
+            library.over()
+
+    def _leave_nothing(self) -> None:
+        super()._leave_nothing()
+        self._library_ends()
 
     async def _show_mine(self, peer: Peer) -> None:
         fd = self.mine_fd()

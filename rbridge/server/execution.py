@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
-from rbridge.adapters.base import Adapter, Outcome, Pane, Result, State, Text
+from rbridge.adapters.base import Outcome, Pane, Result, State, Text
 from rbridge.adapters.tasks import SMALL
 from rbridge.errors import LocalProtocolError, RbridgeError, clean
 from rbridge.server import events as ev
 from rbridge.server import sending, texts
-from rbridge.server.config import Limits
 from rbridge.server.document import Document
-from rbridge.server.files import Files
 from rbridge.server.ground import Ground
 from rbridge.server.line import Line
 from rbridge.server.log import logger
-from rbridge.server.notify import Notifier
 from rbridge.server.peer import Peer
 from rbridge.server.saves import Save, Saves
-from rbridge.server.spool import REPLACED, Spool
+from rbridge.server.spool import REPLACED
+from rbridge.server.tools import Tools
 from rbridge.server.turns import Turns
 
 if TYPE_CHECKING:
@@ -37,17 +34,6 @@ if TYPE_CHECKING:
 
 SHOW = 5.0  # seconds an editor may take to show a state
 REPLACE = 30.0  # seconds it may take to put another text in place of its own
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What all documents of a daemon share; without *spool* nothing is kept."""
-
-    adapter: Adapter
-    files: Files
-    spool: Spool | None
-    notifier: Notifier
-    limits: Limits
 
 
 class Execution:
@@ -59,10 +45,8 @@ class Execution:
         self.document = document
         self.note = ""
         """One line for the host's user, said with the answer to the open."""
-        self.remark = ""
-        """The same for the user here, said in the editor that has the text."""
-        self.undelivered: bool | None = None
-        """Whether an older text of the file waits here, None where the host is not to know."""
+        self.remark = ""  # the same for the user here, said in the editor that has the text
+        self.undelivered: bool | None = None  # whether an older text waits here; the host need not know
         self.line = Line(session, token, self.name, self._start, self._broken)
         self.ground = Ground(Path(tools.files.root, text.id))
         self.saves = Saves(text, self.line, tools.spool)
@@ -188,6 +172,7 @@ class Execution:
         save = self.saves.get(command.serial)
         if save is None or self.document.on_the_way != command.serial:
             return
+        self.line.travel = None
         fd = os.dup(save.fd)  # the save may be settled, and its descriptor gone, while this one still reads
         body: sending.SaveBody | None = None
         try:
@@ -330,6 +315,8 @@ class Execution:
 
     def _show(self, show: ev.Show) -> None:
         self._message = show.message
+        for look in list(self._tools.shown):
+            look()
         if self.document.attached and self.document.link:
             self.line.state(show.state, show.message)
         self._to_show = show

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import trio
 
-from rbridge.adapters.base import Wanted
 from rbridge.adapters.folder import (
-    BUSY,
+    ABSENT,
     NOT_CONNECTED,
     FolderError,
     FolderPane,
@@ -31,12 +30,12 @@ from rbridge.adapters.folder import (
 )
 from rbridge.errors import RbridgeError, RemoteProtocolError, clean
 from rbridge.server import answers, felled, names, texts
-from rbridge.server.asking import Asking
+from rbridge.server.asking import FLAG, Asking
 from rbridge.server.consent import Consent
-from rbridge.server.execution import Tools
 from rbridge.server.log import logger
 from rbridge.server.pages import Pages, Take
 from rbridge.server.peer import Peer
+from rbridge.server.tools import Change, Tools
 from rbridge.wire import limits, values
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-FLAG = "yes"
 AGAIN = 30.0  # seconds until what the host would not watch is tried again
 
 
@@ -180,6 +178,7 @@ class Folder(Asking):
     async def make(self, path: str, content: bytes | None) -> None:
         kind = {"kind": "directory" if content is None else "file"}
         await self._one("make", path, dict, kind, content)
+        self._changed(path, Change.CREATED)
 
     async def write(self, path: str, content: bytes, base: str) -> str:
         if len(content) > limits.ASK:
@@ -188,7 +187,9 @@ class Folder(Asking):
             )
         digest = sha256(content).hexdigest()
         more = {"base": base, "sha256": digest, "size": str(len(content))}
-        return await self._one("write", path, answers.written, more, content)
+        written = await self._one("write", path, answers.written, more, content)
+        self._changed(path, Change.CREATED if base == ABSENT else Change.CHANGED)
+        return written
 
     async def move(self, path: str, to: str, over: bool = False) -> None:
         more = {"to": self._quoted(to), **({"over": FLAG} if over else {})}
@@ -197,9 +198,15 @@ class Folder(Asking):
             editing = self.session.documents.get(token)
             if editing is not None:
                 editing.moved(f"{root}/{clean(path)}", f"{root}/{clean(to)}")
+        self._changed(path, Change.DELETED)
+        self._changed(to, Change.CHANGED if over else Change.CREATED)
 
     async def remove(self, path: str, recursive: bool = False) -> None:
         await self._one("remove", path, dict, {"recursive": FLAG} if recursive else {})
+        self._changed(path, Change.DELETED)
+
+    def _changed(self, path: str, change: Change) -> None:
+        self._tools.changed(self.session, f"{self.root.path.rstrip('/')}/{path}", change)
 
     async def find(self, query: str, limit: int, found: Callable[[Sequence[str]], None]) -> Found:
         more = {"query": self._quoted(query)} if query else {}
@@ -245,34 +252,6 @@ class Folder(Asking):
                     logger.info("%s: watching: %s", self.name, error)
                     if error.reason != NOT_CONNECTED:
                         await trio.sleep(AGAIN)  # the user may look for himself meanwhile
-
-    async def open(
-        self,
-        path: str,
-        wanted: Wanted,
-        *,
-        line: int = 0,
-        column: int = 0,
-        create: bool = False,
-        base: str | None = None,
-    ) -> str:
-        tokens: list[str] = []
-        more = {"create": FLAG} if create else {}
-        if line:
-            more["selection"] = f"{line}:{column}" if column else str(line)
-
-        def take(said: Mapping[str, str], body: bytes) -> None:
-            tokens.append(answers.document(answers.parse(body)))
-
-        inquiry = self._inquiry("open", take)
-        inquiry.wanted, inquiry.base = wanted, base
-        await self._carry_out(inquiry, path, more)
-        if not tokens:
-            return inquiry.document
-        editing = self.session.documents.get(tokens[0])
-        if editing is None or editing.document.editor_gone:
-            raise FolderError(BUSY, f"{clean(path)} is being closed; open it again")
-        return editing.text.id
 
     def record(self, laid: Mapping[str, str]) -> None:
         felled.write(self._tools.files.root, self.root, self.session.identity, laid)

@@ -17,8 +17,9 @@ from rbridge.server import adopted, sending, texts
 from rbridge.server import events as ev
 from rbridge.server.arrivals import Arrivals
 from rbridge.server.document import Document
-from rbridge.server.execution import Execution, Tools
+from rbridge.server.execution import Execution
 from rbridge.server.log import logger
+from rbridge.server.tools import Tools
 
 if TYPE_CHECKING:
     from rbridge.server.session import Session

@@ -38,6 +38,8 @@ class Line:
         self._turns = Turns(start)
         self._hung_up = False
         self._told = (State.CLEAN, "")  # what the host believes
+        self.travel: tuple[int, int, int] | None = None
+        """Of the save that is being sent: its serial, how many bytes of it are written, how many it has."""
 
     def say(self, what: Callable[[Peer], Awaitable[None]]) -> None:
         """Have *what* said after all that was asked for before; forgotten when the connection ends."""
@@ -60,6 +62,7 @@ class Line:
 
     def cut(self) -> None:
         """The connection has ended: whatever was to be said is void."""
+        self.travel = None
         self._turns.clear()
 
     def hang_up(self) -> None:
@@ -69,16 +72,21 @@ class Line:
 
     async def save(self, peer: Peer, serial: int, body: SaveBody) -> None:
         """Send a save: a large one over a connection of its own. Raises PeerGone and LocalProtocolError."""
+
+        def sent(done: int) -> None:
+            self.travel = (serial, done, body.size)
+
+        sent(0)
         if body.size > LARGE and self.client.may_dial:
             try:
                 async with self.client.dialled() as other:
-                    await other.save(self.token, serial, body)
+                    await other.save(self.token, serial, body, sent)
                 return
             except PeerGone:
                 if self.client.peer is not peer:
                     raise
                 logger.info("%s: save %d goes over the main connection", self._name, serial)
-        await peer.save(self.token, serial, body)
+        await peer.save(self.token, serial, body, sent)
 
     def state(self, state: State, message: str) -> None:
         """Tell the host how the document stands, unless it knows: a save and its answer say it too."""

@@ -138,10 +138,10 @@ class Opening:
         if said.get("follow") == "yes":
             self._follow = values.size(said.get("at"), values.SERIAL)
         if "folder" in said:
-            folder = self._session.folders.get(values.token(said["folder"]))
+            asked = self._session.asked(values.token(said["folder"]))
             number = values.request(said.get("request"))
-            self._inquiry = folder.asked_for(number) if folder is not None else None
-            if folder is not None and folder.gave_up(number):
+            self._inquiry = asked.asked_for(number) if asked is not None else None
+            if asked is not None and asked.gave_up(number):
                 self.refusal = "cancelled", "the laptop does not want this file any more"
             elif self._inquiry is None:
                 self.refusal = "failed", "the laptop did not ask for this file"

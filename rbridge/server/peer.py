@@ -7,8 +7,9 @@ its reader (:mod:`rbridge.server.connection`) tells the session.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -19,7 +20,12 @@ from rbridge.wire import codec
 from rbridge.wire.connection import EDITOR, Connection
 from rbridge.wire.records import End, Greeting, Record
 
+if TYPE_CHECKING:
+    from rbridge.server.streams import Stream
+
 CHUNK = 256 * 1024  # bytes read and written at a time; ssh's own window is 2 MiB
+
+Sent = Callable[[int], None]
 
 
 class PeerGone(RbridgeError):
@@ -94,6 +100,8 @@ class Peer:
         self.identity = identity
         self.wire = Connection(EDITOR, limits.wire())
         self.awaited = Awaited()
+        self.streaming: Stream | None = None
+        """What goes over this connection, where it is for that."""
         self.said = trio.current_time()  # when the last bytes went out
         self.reserved = 0  # how many large bodies it is kept for
         self.freed = self.said  # when the last of them was over
@@ -165,6 +173,18 @@ class Peer:
         """Ask for another connection, which is to say ``join: number``."""
         await self._say_link("dial", dial=str(number))
 
+    async def stream_to(self, token: str, said: Mapping[str, str]) -> None:
+        """Ask for a stream about document *token*, to what *said* names."""
+        await self._say("stream", token=token, **{name: codec.quote(value) for name, value in said.items()})
+
+    async def say_bytes(self, data: bytes) -> None:
+        """Say these bytes of a stream."""
+        await self._send("bytes", {}, SaveBody({}, len(data), data=data))
+
+    async def ended(self, token: str) -> None:
+        """Say that nothing more comes of a stream."""
+        await self._say("ended", token=token)
+
     async def beat(self) -> None:
         await self._say_link("beat")
 
@@ -172,18 +192,19 @@ class Peer:
         """Tell a link host that the daemon ends."""
         await self._say_link("bye", message=codec.quote(message))
 
-    async def save(self, token: str, serial: int, body: SaveBody) -> None:
-        """Send *body* as save number *serial*; on a link the answer is awaited from now on.
+    async def save(self, token: str, serial: int, body: SaveBody, sent: Sent | None = None) -> None:
+        """Send *body* as save number *serial*; on a link the answer is awaited from now on. *sent* is told
+        how many bytes of it are written.
 
         Raises PeerGone when the connection ends meanwhile, LocalProtocolError, with nothing sent, when this
         *token* cannot be said back.
         """
         if not self.link:
-            await self._send("save", {"token": token}, body)
+            await self._send("save", {"token": token}, body, sent)
             return
         self.awaited.begin(token, serial)
         try:
-            await self._send("save", {"token": token, "save": str(serial), **body.headers}, body)
+            await self._send("save", {"token": token, "save": str(serial), **body.headers}, body, sent)
         except BaseException:
             self.awaited.end(token, serial)
             raise
@@ -217,7 +238,9 @@ class Peer:
             with trio.move_on_after(self._stall):
                 await self.stream.aclose()
 
-    async def _send(self, command: str, headers: dict[str, str], body: SaveBody) -> None:
+    async def _send(
+        self, command: str, headers: dict[str, str], body: SaveBody, sent: Sent | None = None
+    ) -> None:
         """Write a record with a body, piece by piece."""
         async with self._turn():
             # QUIRK: both C clients lose a save whose header lines arrive in pieces: one write up to the body
@@ -233,6 +256,8 @@ class Peer:
                 end = self.wire.send(End()) if done == body.size else b""
                 await self._write(head + data + end)
                 head = b""
+                if sent is not None:
+                    sent(done)
 
     async def _say_link(self, command: str, **headers: str) -> None:
         """Say what a plain host has no ears for."""

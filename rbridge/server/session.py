@@ -19,6 +19,7 @@ import trio
 from rbridge.adapters.base import State
 from rbridge.adapters.pair import Half, Pairs
 from rbridge.errors import RbridgeError
+from rbridge.server.asking import Asking
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
 from rbridge.server.folder import Folder
@@ -66,6 +67,7 @@ class Session:
         self.awaited = Awaited()
         self.when_one_ends: Callable[[], None] = lambda: None
         """What its main connection does when a document has ended."""
+        self._back = trio.Event()
         self.since = trio.current_time()
         """When it was made or, while detached, when it lost its connection."""
         self._all = documents
@@ -121,11 +123,18 @@ class Session:
         self.allowed = self.allowed or self._trusted
         self._no_dial_before = -1.0
         peer.awaited = self.awaited
+        self._back.set()
+        self._back = trio.Event()
         if before is not None:
             logger.info("%s: takes over from %s, which was not closed", peer.origin, before.origin)
             self._lost(tell=False)
             for old in (before, *self._joined):
                 await old.end()
+
+    async def connected(self) -> None:
+        """Return when it has a connection."""
+        while self.peer is None:
+            await self._back.wait()
 
     def left(self, peer: Peer) -> None:
         """The connection of *peer* has ended."""
@@ -226,6 +235,11 @@ class Session:
         self.closed.pop(folder.token, None)
         self._untold.discard(folder.token)
         self._all.begin_folder(folder, lambda: self._folder_over(folder))
+
+    def asked(self, token: str) -> Asking | None:
+        """Who asked the host about *token*, a folder or a document."""
+        editing = self.documents.get(token)
+        return self.folders.get(token) or (editing.library if editing is not None else None)
 
     def adopt(self, token: str, editing: Editing) -> None:
         """*editing*, a document of a session that its client has given up, goes on here as *token*."""

@@ -98,6 +98,7 @@ def main():
         said = {"pid": os.getpid(), "file": path, "position": position, "cwd": os.getcwd(), "size": len(text)}
         said["stdin"] = os.readlink("/proc/self/fd/0")
         said["session"] = os.getsid(0)
+        said["document"] = os.environ.get("RBRIDGE_DOCUMENT")
         stream.write(json.dumps(said).encode() + b"\n" + text)
         stream.flush()
         while line := stream.readline():

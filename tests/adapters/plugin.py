@@ -65,13 +65,19 @@ class Plugin:
     """
 
     def __init__(
-        self, name: str = "Editor", *, base64: bool = True, folders: bool = True, viewer: object = False
+        self,
+        name: str = "Editor",
+        *,
+        base64: bool = True,
+        folders: bool = True,
+        viewer: object = False,
+        lsp: bool = False,
     ) -> None:
         self.name = name
         self.pid = next(_PIDS)
         self.base64 = base64
         self.buffers: dict[str, Shown] = {}
-        self.can = {"folders": folders, "viewer": viewer, "diff": True}
+        self.can = {"folders": folders, "viewer": viewer, "diff": True, "lsp": lsp}
         self.diffs: list[dict[str, Any]] = []  # that it was asked to show
         self.folders: dict[str, Folder] = {}
         self.found: list[dict[str, Any]] = []  # all that fs/found said

@@ -207,6 +207,7 @@ async def test_the_editor_has_a_session_of_its_own_no_input_and_an_empty_private
         cwd = Path(said["cwd"])
         assert said["session"] == said["pid"]
         assert said["stdin"] == "/dev/null"
+        assert said["document"] == text.id
         assert _looks(cwd) == ([], 0o500)
         assert rig.files / text.id not in (cwd, *cwd.parents)
     assert _looks(cwd) is None

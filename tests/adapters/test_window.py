@@ -13,6 +13,8 @@ from rbridge.adapters import window as module
 from rbridge.adapters.attached import Attached
 from rbridge.adapters.browsing import Browsing
 from rbridge.adapters.buffer import OPEN, Buffer
+from rbridge.adapters.fetched import Fetched
+from rbridge.adapters.languages import Languages
 from rbridge.adapters.window import METHODS, Window
 from rbridge.jsonrpc import RpcError
 from tests.adapters.buffers import OLD, Open
@@ -26,6 +28,13 @@ class House:
         self.coming.set()
         self.entered: list[Window] = []
         self.turned: list[Window] = []
+        self.languages: Languages | None = None
+
+    async def show_again(self, document: str, screen: Any, line: int, column: int) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def fetched(self, screen: Any) -> Fetched:
+        raise NotImplementedError
 
     def buffer(self, document: str) -> Buffer | None:
         return self.buffers.get(document)
@@ -348,3 +357,15 @@ async def test_a_plug_in_that_knows_no_diffs_is_not_asked(rig: Rig, plugin: Plug
     async with plugin.connected(rig.connect()):
         why = await rig.house.entered[0].compare(open_.buffer, open_.buffer)
     assert why == "Editor shows no diff, or its plug-in is an older one: both files are open"
+
+
+async def test_one_whose_connection_has_ended_is_here_no_more() -> None:
+    """Also where its own end is closed already: the daemon may be ending just then."""
+    ours, theirs = trio.socket.socketpair()
+    stream = trio.SocketStream(ours)
+    window = Window(stream, House())
+    assert window.here
+    theirs.close()
+    assert not window.here
+    await stream.aclose()
+    assert not window.here

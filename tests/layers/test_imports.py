@@ -39,8 +39,12 @@ PURE = (
     "rbridge.client.options",
     "rbridge.client.usage",
     "rbridge.errors",
+    "rbridge.lsp.bridge",
     "rbridge.lsp.framing",
+    "rbridge.lsp.links",
     "rbridge.lsp.policy",
+    "rbridge.lsp.replay",
+    "rbridge.lsp.shapes",
     "rbridge.lsp.uris",
     "rbridge.server.document",
     "rbridge.server.names",
@@ -70,12 +74,13 @@ MAY = {
         "rbridge.tcpowner",
         "rbridge.wire",
     ),
-    "rbridge.jsonrpc": ("rbridge.errors",),
+    "rbridge.jsonrpc": ("rbridge.errors", "rbridge.lsp.framing"),
     "rbridge.adapters": (
         "rbridge",
         "rbridge.adapters",
         "rbridge.errors",
         "rbridge.jsonrpc",
+        "rbridge.lsp.uris",
         "rbridge.paths",
         "rbridge.system",
         "rbridge.wire",
@@ -96,9 +101,11 @@ MAY = {
         # fmt: on
     ),
 }
+MAY["rbridge.server.daemon"] = (*MAY["rbridge.server"], "rbridge.lsp.proxy")
+MAY["rbridge.lsp"] = (*MAY["rbridge.server"], "rbridge.lsp")
 
 # The way from the entry to what the host does not have: taken only for the laptop's commands.
-FROM_PORTABLE = {("rbridge.laptop", "rbridge.cli"), ("rbridge.__main__", "rbridge.lsp.relay")}
+FROM_PORTABLE = {("rbridge.laptop", "rbridge.cli"), ("rbridge.laptop", "rbridge.lsp.pump")}
 
 
 def pure_modules():

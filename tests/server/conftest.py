@@ -18,13 +18,13 @@ from rbridge.server.config import Config, Limits
 from rbridge.server.connection import Connection as Served
 from rbridge.server.consent import Consent
 from rbridge.server.documents import Documents
-from rbridge.server.editing import Tools
 from rbridge.server.files import Files
 from rbridge.server.notify import Notifier
 from rbridge.server.peer import Peer
 from rbridge.server.service import Service
 from rbridge.server.sessions import Sessions
 from rbridge.server.spool import Spool
+from rbridge.server.tools import Tools
 from rbridge.wire.connection import HOST, Connection
 from rbridge.wire.records import NEED_DATA, Body, Dot, End, Eof, Greeting, Record
 

@@ -26,6 +26,8 @@ def test_everything_can_be_set(tmp_path):
         classic = "ask"
         notify = false
         spool = false
+        lsp = false
+        lsp-python = "pylsp; ruff server"
         fallback = "vi"
         [limits]
         connections = 5
@@ -45,6 +47,7 @@ def test_everything_can_be_set(tmp_path):
         classic="ask",
         notify=False,
         spool=False,
+        lsp=False,
         limits=Limits(connections=5, line=1000, headers=10, body=100, records=7, handshake=2, stall=0.5),
     )
 

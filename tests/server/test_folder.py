@@ -12,8 +12,16 @@ from rbridge.adapters.folder import FolderError, Found, Item, Match, Query
 from rbridge.errors import NotListening
 from rbridge.server import folder as module
 from rbridge.server.overview import Overview
+from rbridge.server.tools import Change
 from tests.server.conftest import SECRET, digest
 from tests.server.folders import announce, asked, asking, browse, reply, shown
+
+
+def heard(laptop):
+    """What is told of the host's files from now on."""
+    found = []
+    laptop.documents.tools.heard.add(lambda _session, path, change: found.append((path, change)))
+    return found
 
 
 async def test_a_folder_is_shown_and_closed_by_its_user(laptop):
@@ -120,6 +128,7 @@ async def test_bytes_are_read(laptop):
 
 async def test_make_move_remove(laptop):
     host, folder = await shown(laptop)
+    changes = heard(laptop)
     for awaitable, wanted, content in (
         (folder.desk.make("new.py", b"x\n"), {"do": "make", "path": "new.py", "kind": "file"}, b"x\n"),
         (folder.desk.make("d", None), {"do": "make", "path": "d", "kind": "directory"}, b""),
@@ -132,6 +141,13 @@ async def test_make_move_remove(laptop):
             assert body == content
             await reply(host, number)
             await ask.over()
+    assert changes == [
+        ("/home/u/project/new.py", Change.CREATED),
+        ("/home/u/project/d", Change.CREATED),
+        ("/home/u/project/a", Change.DELETED),
+        ("/home/u/project/b", Change.CHANGED),
+        ("/home/u/project/d", Change.DELETED),
+    ]
 
 
 async def test_documents_that_are_moved_along_are_called_by_their_new_names(laptop):
@@ -158,6 +174,7 @@ async def test_a_refusal_says_why(laptop):
 
 async def test_a_write_without_a_document(laptop):
     host, folder = await shown(laptop)
+    changes = heard(laptop)
     async with asking(folder.desk.write("a", b"x", "absent")) as ask:
         number, headers, body = await asked(host)
         assert (headers["do"], headers["base"], headers["sha256"], body) == (
@@ -177,6 +194,7 @@ async def test_a_write_without_a_document(laptop):
         assert (caught.value.reason, caught.value.there) == ("conflict", digest(b"z"))
     with pytest.raises(FolderError, match="open a file of"):
         await folder.desk.write("a", b"\0" * ((4 << 20) + 1), "absent")
+    assert changes == [("/home/u/project/a", Change.CREATED)]  # what was refused is none
 
 
 async def test_what_is_found_comes_as_it_is_found(laptop):

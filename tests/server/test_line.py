@@ -30,8 +30,9 @@ class Peer:
     async def state(self, token, state, message):
         await self.hear("state", state, message)
 
-    async def save(self, token, serial, body):
+    async def save(self, token, serial, body, sent):
         await self.hear("save", serial)
+        sent(body.size)
 
     async def fetch(self, token):
         await self.hear("fetch")
@@ -71,6 +72,19 @@ async def test_all_goes_out_in_order(line, session):
     line.state(State.DIRTY, "m")
     await trio.testing.wait_all_tasks_blocked()
     assert session.said == [("main", "fetch"), ("main", "save", 1), ("main", "state", "dirty", "m")]
+
+
+async def test_how_far_a_save_has_come_is_known(line, session):
+    assert line.travel is None
+    save(line, 3, 10)
+    await trio.testing.wait_all_tasks_blocked()
+    assert line.travel == (3, 10, 10)
+    session.peer.fault = LocalProtocolError("no")
+    save(line, 4, 20)
+    await trio.testing.wait_all_tasks_blocked()
+    assert line.travel == (4, 0, 20)
+    line.cut()
+    assert line.travel is None
 
 
 async def test_a_large_body_goes_over_another_connection(line, session):

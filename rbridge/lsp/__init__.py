@@ -1,0 +1,1 @@
+"""Language servers of the host in the laptop's editor."""

@@ -1,0 +1,48 @@
+"""What all documents and folders of a daemon share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from rbridge.adapters.base import Adapter
+from rbridge.server.config import Limits
+from rbridge.server.files import Files
+from rbridge.server.notify import Notifier
+from rbridge.server.spool import Spool
+
+if TYPE_CHECKING:
+    from rbridge.server.session import Session
+
+
+class Change(IntEnum):
+    """What became of a file on its host; numbered as FileChangeType of the language server protocol is."""
+
+    CREATED = 1
+    CHANGED = 2
+    DELETED = 3
+
+
+Hear = Callable[["Session", str, Change], None]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Without *spool* nothing is kept. *shown* are called when a document stands otherwise, *heard* when a
+    file at a path of a session's host was changed by us.
+    """
+
+    adapter: Adapter
+    files: Files
+    spool: Spool | None
+    notifier: Notifier
+    limits: Limits
+    shown: set[Callable[[], None]] = field(default_factory=set)
+    heard: set[Hear] = field(default_factory=set)
+
+    def changed(self, session: Session, path: str, change: Change) -> None:
+        """Tell everybody who listens."""
+        for hear in list(self.heard):
+            hear(session, path, change)
