@@ -52,7 +52,7 @@ def test_what_it_says_of_itself(server: AttachServer, editor: Neovim) -> None:
     assert hello["version"] == 1
     assert hello["client"]["name"] == "Neovim"
     assert hello["client"]["pid"] == editor.process.pid
-    can = {"base64": True, "question": True, "folders": True, "viewer": False, "diff": True}
+    can = {"base64": True, "question": True, "folders": True, "viewer": False, "diff": True, "lsp": True}
     assert hello["capabilities"] == can
     assert "buffers" not in hello
     assert "folders" not in hello

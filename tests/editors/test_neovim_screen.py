@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Start
+from tests.editors.language_server import Desk
 from tests.editors.nvim import binary
 from tests.harness.daemon import Daemon
 from tests.harness.environment import Home, rbridge
@@ -64,3 +65,25 @@ def test_an_open_from_neovims_own_terminal_leaves_the_terminal_in_view(
     assert "still the 42nd" in screen
     tmux.line(":qa!")
     tmux.wait_gone("import torch")
+
+
+def test_advice_that_is_longer_than_the_line_asks_for_no_key(home: Home, tmux: Tmux) -> None:
+    home.run(rbridge("plugin", "install", "nvim")).ok()
+    desk = Desk(home)
+    desk.servers = []
+    desk.advice = f"no language server for python {'anywhere ' * 30}would serve (pip install basedpyright)"
+    try:
+        tmux.line(f'{binary()} --cmd "{STATUS}"')
+        tmux.line(":lua vim.wait(20000, function() return require('rbridge.link').ready end) print(6 * 7)")
+        tmux.wait_for("42")
+        desk.open()
+        screen = tmux.wait_for("(pip install basedpyright)")
+        assert "rbridge: no language server" in screen
+        assert "Press ENTER" not in screen
+        tmux.line(":messages")
+        tmux.wait_for("anywhere anywhere")
+        tmux.line("")
+        tmux.line(":qa!")
+        tmux.wait_gone("NVIM")
+    finally:
+        desk.close()

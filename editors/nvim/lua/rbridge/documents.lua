@@ -42,6 +42,7 @@ end
 function M.new(params)
   local doc = {
     id = params.id,
+    uri = params.uri,
     host = params.host,
     path = params.path,
     name = params.path ~= '' and vim.fs.basename(params.path) or params.name,
@@ -66,11 +67,12 @@ end
 
 --- The daemon does not know it any more. Its buffer stays, if there is one.
 function M.lose(doc)
+  require('rbridge.lsp.servers').detach(doc.buf)
   docs[doc.id], doc.lost = nil, true
   doc.refresh()
 end
 
-local function forget(doc)
+function M.forget(doc)
   docs[doc.id], by_buf[doc.buf] = nil, nil
   if not doc.lost then
     link.ask('buffer/close', { id = doc.id }, function() end)
@@ -148,7 +150,9 @@ local function free_name(doc)
     if not buf then
       return name
     elseif not by_buf[buf] and not vim.bo[buf].modified then
-      window.remove(buf) -- of an earlier life: a session, a file name on the command line
+      if api.nvim_buf_is_loaded(buf) then
+        window.remove(buf) -- of an earlier life: a session, a file name on the command line
+      end
       return name
     end
     number = number + 1
@@ -191,11 +195,11 @@ function M.read(buf)
     return require('rbridge.folders').refresh()
   end
   bo.buftype, bo.swapfile, bo.undofile, bo.modeline, bo.fixendofline = 'acwrite', false, false, false, false
-  bo.buflisted = true
   local why = 'not open: run rbridge open PATH on its host'
   if not doc then
     doc, why = require('rbridge.opening').wait(buf, READ, why)
   end
+  bo.buflisted = bo.buflisted or not (doc and doc.glance)
   if not doc or doc.lost then
     bo.modifiable = false
     return why and messages.warning(why)
@@ -228,8 +232,17 @@ function M.read(buf)
   if filetype then
     bo.filetype = filetype
   end
-  bo.modeline, bo.readonly = false, doc.readonly or false
+  bo.modeline, bo.readonly, bo.modifiable = false, doc.readonly or false, not doc.fixed
   doc.refresh()
+end
+
+--- It is shown in a window.
+function M.shown(buf)
+  local doc = by_buf[buf]
+  if doc and doc.glance then
+    require('rbridge.lsp.targets').keep(doc)
+    require('rbridge.lsp.servers').attach(buf)
+  end
 end
 
 function M.write(buf, target)
@@ -282,8 +295,10 @@ function M.unloaded(buf)
   local doc = by_buf[buf]
   vim.schedule(function()
     if doc and by_buf[buf] == doc and not api.nvim_buf_is_loaded(buf) then
-      forget(doc)
-      pcall(api.nvim_buf_delete, buf, { force = true })
+      M.forget(doc)
+      if not doc.glance then
+        pcall(api.nvim_buf_delete, buf, { force = true })
+      end
     end
   end)
 end
@@ -292,7 +307,7 @@ end
 function M.renamed(buf)
   local doc = by_buf[buf]
   if doc and not vim.startswith(api.nvim_buf_get_name(buf), 'rbridge://') then
-    forget(doc)
+    M.forget(doc)
     vim.b[buf].rbridge = nil
     api.nvim_buf_call(buf, function()
       vim.cmd('setlocal buftype= swapfile< undofile< modeline<')

@@ -1,6 +1,11 @@
 -- rbridge: files of remote hosts as buffers, with no file on this machine. See :help rbridge.
 local M = {}
 
+--- Whether the window is one that Neovim has made for a moment, to load a buffer that nobody looks at.
+local function passing()
+  return vim.fn.win_gettype() == 'autocmd'
+end
+
 --- Begin to look for the daemon; plugin/rbridge.lua does this once there is a window.
 function M.start()
   local api = vim.api
@@ -8,6 +13,7 @@ function M.start()
   local folders = require('rbridge.folders')
   local history = require('rbridge.history')
   local registers = require('rbridge.registers')
+  local servers = require('rbridge.lsp.servers')
   local group = api.nvim_create_augroup('rbridge', {})
   local ours = 'rbridge://*'
   local function on(event, pattern, callback)
@@ -25,8 +31,23 @@ function M.start()
   on('BufUnload', ours, function(args)
     documents.unloaded(args.buf)
   end)
+  on('BufFilePre', ours, function(args)
+    servers.detach(args.buf)
+  end)
   on('BufFilePost', '*', function(args)
     documents.renamed(args.buf)
+    servers.attach(args.buf)
+  end)
+  on('FileType', '*', function(args)
+    servers.attach(args.buf)
+  end)
+  on('BufWinEnter', ours, function(args)
+    if not passing() then
+      documents.shown(args.buf)
+    end
+  end)
+  on('LspDetach', '*', function(args)
+    servers.detached(args.data.client_id)
   end)
   on('QuitPre', ours, function(args)
     documents.quitting(args.buf)
@@ -36,10 +57,14 @@ function M.start()
     folders.window_closed(args.buf)
   end)
   on({ 'BufEnter', 'FocusGained' }, '*', function(args)
-    documents.focus(args.buf)
+    if not passing() then
+      documents.focus(args.buf)
+    end
   end)
   on('BufEnter', '*', function(args)
-    history.enter(documents.by_buf[args.buf] ~= nil or folders.by_buf[args.buf] ~= nil)
+    if not passing() then
+      history.enter(documents.by_buf[args.buf] ~= nil or folders.by_buf[args.buf] ~= nil)
+    end
   end)
   on({ 'TextYankPost', 'RecordingLeave' }, ours, registers.note)
   on('TextYankPost', '*', function(args)

@@ -106,7 +106,14 @@ local function begin()
         plugin = '0.1.0',
         pid = vim.uv.os_getpid(),
       },
-      capabilities = { base64 = true, question = true, diff = true, folders = true, viewer = false },
+      capabilities = {
+        base64 = true,
+        question = true,
+        diff = true,
+        folders = true,
+        viewer = false,
+        lsp = handlers.lsp() or nil,
+      },
       buffers = handlers.buffers(),
       folders = handlers.folders(),
     })
@@ -163,7 +170,7 @@ function M.connect()
   })
 end
 
---- Begin to look for the daemon. `given` has buffers(), folders(), begun(result), lost(), refused(error), and the tables
+--- Begin to look for the daemon. `given` has buffers(), folders(), lsp(), begun(result), lost(), refused(error), and the tables
 --- requests and notices, of functions by method; a request's runs inside M.go and returns result, error. A
 --- notice of which at_once(method, params) is true waits for nothing.
 function M.start(given)

@@ -19,6 +19,18 @@ function M.warning(message)
   echo(message, 'WarningMsg')
 end
 
+--- One whose whole text counts: it is in |:messages|, and on the screen its middle is left out where it is too long. Who
+--- has a vim.notify of their own gets it there.
+function M.notice(message)
+  message = 'rbridge: ' .. message
+  if debug.getinfo(vim.notify, 'S').source:find('^@vim/') then
+    vim.cmd.redraw()
+    vim.cmd.echomsg(vim.fn.string(message))
+  else
+    vim.notify(message, vim.log.levels.INFO)
+  end
+end
+
 --- Not by error(): that would show where in this plug-in it was raised.
 function M.error(message)
   vim.v.errmsg = 'rbridge: ' .. message

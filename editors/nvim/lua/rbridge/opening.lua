@@ -17,7 +17,7 @@ end
 
 --- The document that `params`, those of buffer/open, tell of, inside link.go; nil and the error where its text cannot
 --- be read. `buf`: the buffer that it is for, if there is one already.
-local function taken(params, buf)
+function M.taken(params, buf)
   if coming[params.id] then
     link.pause(function(resume)
       table.insert(coming[params.id], resume)
@@ -44,7 +44,8 @@ end
 
 --- Show it where `how` says, see window.show.
 function M.show(params, how)
-  local doc, err = taken(params)
+  local known = docs[params.id] ~= nil
+  local doc, err = M.taken(params)
   if not doc then
     return nil, err
   end
@@ -53,6 +54,9 @@ function M.show(params, how)
   if not fine and not api.nvim_buf_is_loaded(doc.buf) then
     docs[doc.id], by_buf[doc.buf] = nil, nil
     error(fault, 0)
+  end
+  if known then
+    require('rbridge.lsp.servers').attach(doc.buf) -- there may be others by now
   end
   return {}
 end
@@ -89,8 +93,18 @@ function M.open(folder, raw, how)
   return shown, err
 end
 
---- Show a document where a buffer with another name of it is.
+--- Show a document where a buffer with another name of it is. That has its text until then: whoever has asked for the
+--- buffer goes to a place in it.
 local function instead(buf, doc)
+  vim.fn.bufload(doc.buf)
+  api.nvim_buf_set_lines(buf, 0, -1, false, api.nvim_buf_get_lines(doc.buf, 0, -1, true))
+  vim.bo[buf].modified = false
+  vim.schedule(function()
+    M.replace(buf, doc)
+  end)
+end
+
+function M.replace(buf, doc)
   for _, win in ipairs(vim.fn.win_findbuf(buf)) do
     local cursor = api.nvim_win_get_cursor(win)
     api.nvim_win_set_buf(win, doc.buf)
@@ -99,21 +113,28 @@ local function instead(buf, doc)
   pcall(api.nvim_buf_delete, buf, { force = true })
 end
 
---- A buffer that was named by the quickfix list, or by the user: ask for the file, if it is in a folder that is
---- shown, and wait for it at most `time` ms. The document; else nil and why not, where that was not `why`.
+--- A buffer that was named by the quickfix list, by a language server, or by the user: ask for the file, if it is in a
+--- folder that is shown or a server may lead there, and wait for it at most `time` ms. The document; else nil and why
+--- not, where that was not `why`.
 function M.wait(buf, time, why)
-  local folder, raw = require('rbridge.folders').holding(api.nvim_buf_get_name(buf))
-  if not folder then
+  local name = api.nvim_buf_get_name(buf)
+  local folder, raw = require('rbridge.folders').holding(name)
+  local named = require('rbridge.lsp.uris').told(name)
+  if not folder and not named then
     return nil, why
   end
   local over, doc, err
   link.go(function()
     local head
-    head, err = M.ask(folder, raw, {})
+    if named then
+      doc, err = require('rbridge.lsp.targets').open(name, buf)
+    else
+      head, err = M.ask(folder, raw, {})
+    end
     if head and head.viewer then
       err = { message = elsewhere(head) }
     elseif head then
-      doc, err = taken(head, buf)
+      doc, err = M.taken(head, buf)
     end
     over = true
   end)
@@ -121,11 +142,10 @@ function M.wait(buf, time, why)
     return over
   end)
   if not doc then
-    return nil, err and err.message or ('%s does not answer; :edit tries again'):format(folder.host)
+    local host = name:match('^rbridge://([^/]*)')
+    return nil, err and err.message or ('%s does not answer; :edit tries again'):format(host)
   elseif doc.buf ~= buf then
-    vim.schedule(function()
-      instead(buf, doc)
-    end)
+    instead(buf, doc)
     return nil
   end
   return doc

@@ -1,7 +1,8 @@
 -- JSON-RPC 2.0 with Content-Length framing over a Unix socket.
 --
 -- vim.lsp.rpc speaks it too, but it writes whole messages into a log file at debug level, and texts of a host
--- do not belong on this disk; and it answers a request only with what its handler returns at once.
+-- do not belong on this disk; it answers a request only with what its handler returns at once; and a connection
+-- that is reset leaves its client behind.
 local M = {}
 local Peer = {}
 Peer.__index = Peer
@@ -10,10 +11,13 @@ local LIMIT = 16 * 1024 * 1024 -- bytes of a message
 local HEADERS = 4096
 M.LOST = -32000 -- our own code: the connection ended before the answer
 
---- Connect to a socket. `on` has ready(), closed(reason), request(method, params, answer) and
---- notice(method, params); all are called in the main loop, in the order of what came.
-function M.connect(path, on)
+--- Connect to a socket. `on` has ready(), closed(reason), request(method, params, answer, body) and
+--- notice(method, params, body); all are called in the main loop, in the order of what came; `body` is the message as
+--- it came. `how` may have `limit`, the bytes of the largest message, and `luanil`, see vim.json.decode().
+function M.connect(path, on, how)
   local self = setmetatable({ pipe = vim.uv.new_pipe(false), on = on, last = 0 }, Peer)
+  self.limit = how and how.limit or LIMIT
+  self.luanil = how and how.luanil or { object = true, array = true }
   self.pending, self.parts, self.held, self.needed = {}, {}, 0, 1
   self.pipe:connect(path, function(fault)
     if fault then
@@ -42,7 +46,7 @@ function Peer:feed(data)
       return #all > HEADERS and self:close('malformed message') or nil
     end
     local length = tonumber(all:sub(1, head + 1):lower():match('content%-length: *(%d+)\r\n'))
-    if not length or length > LIMIT then
+    if not length or length > self.limit then
       return self:close('malformed message')
     end
     if #all < stop + length then
@@ -56,7 +60,7 @@ function Peer:feed(data)
 end
 
 function Peer:take(body)
-  local fine, message = pcall(vim.json.decode, body, { luanil = { object = true, array = true } })
+  local fine, message = pcall(vim.json.decode, body, { luanil = self.luanil })
   if not fine or type(message) ~= 'table' then
     return self:close('malformed message')
   end
@@ -66,14 +70,14 @@ function Peer:take(body)
       local callback = self.pending[id]
       if callback then
         self.pending[id] = nil
-        callback(message.error, message.result)
+        callback(message.error, message.result, body)
       end
     elseif id == nil then
-      self.on.notice(message.method, params)
+      self.on.notice(message.method, params, body)
     else
       self.on.request(message.method, params, function(err, result)
         self:send({ id = id, error = err, result = not err and (result or vim.empty_dict()) or nil })
-      end)
+      end, body)
     end
   end)
 end
@@ -91,7 +95,7 @@ function Peer:send(message)
   end)
 end
 
---- Ask; callback(error, result) comes exactly once, in the main loop.
+--- Ask; callback(error, result, body) comes exactly once, in the main loop. Returns the number of the request.
 function Peer:request(method, params, callback)
   if self.over then
     return vim.schedule(function()

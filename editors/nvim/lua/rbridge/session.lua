@@ -5,6 +5,7 @@ local link = require('rbridge.link')
 local messages = require('rbridge.messages')
 local opening = require('rbridge.opening')
 local saving = require('rbridge.saving')
+local servers = require('rbridge.lsp.servers')
 local window = require('rbridge.window')
 
 local M = {}
@@ -62,6 +63,9 @@ notices['buffer/state'] = function(params)
   end
   doc.state = params.state
   doc.refresh()
+  if doc.connected then
+    servers.connected(doc)
+  end
 end
 
 notices['buffer/closed'] = function(params)
@@ -145,7 +149,11 @@ function M.start()
     end,
     buffers = buffers,
     folders = folders.shown,
-    begun = begun,
+    lsp = servers.on,
+    begun = function(result)
+      begun(result)
+      servers.again()
+    end,
     lost = function()
       for _, doc in pairs(docs) do
         doc.refresh()
