@@ -245,7 +245,8 @@ def test_what_it_says_of_itself(editor: VSCode, server: AttachServer) -> None:
     assert said["version"] == 1
     assert said["client"]["plugin"] == __version__
     viewer = said["capabilities"].pop("viewer")
-    assert said["capabilities"] == {"base64": True, "question": True, "diff": True, "folders": True}
+    capable = ("base64", "question", "diff", "folders", "lsp")
+    assert said["capabilities"] == dict.fromkeys(capable, True)
     assert said["folders"] == []
     assert {"png", "wav", "mp4"} < set(viewer) <= set(KINDS)
     assert not {"pdf", "tiff"} & set(viewer)

@@ -33,9 +33,11 @@ def test_what_is_compiled_is_what_the_sources_say(tmp_path: Path) -> None:
     words = [found.node, "--preserve-symlinks", found.compiler, "-p", tmp_path, "--outDir", tmp_path / "out"]
     ran = subprocess.run([*words, "--preserveSymlinks"], capture_output=True, text=True, timeout=100)
     assert ran.returncode == 0, ran.stdout
-    made = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.js")}
-    assert made == {path.name: path.read_text() for path in (SOURCE / "out").iterdir()}, "npm run compile"
-    assert set(made) == {path.with_suffix(".js").name for path in (SOURCE / "src").iterdir()}
+    made = _texts(tmp_path / "out")
+    assert made == _texts(SOURCE / "out"), "npm run compile"
+    assert {name.removesuffix(".js") for name in made} == {
+        name.removesuffix(".ts") for name in _texts(SOURCE / "src")
+    }
 
 
 def test_it_has_no_dependencies_and_asks_for_no_trust() -> None:
@@ -44,8 +46,14 @@ def test_it_has_no_dependencies_and_asks_for_no_trust() -> None:
     assert "dependencies" not in about
     assert about["extensionKind"][0] == "ui"
     assert about["capabilities"] == {"untrustedWorkspaces": {"supported": True}, "virtualWorkspaces": True}
-    used = {word for path in (SOURCE / "out").iterdir() for word in _required(path.read_text())}
+    used = {word for text in _texts(SOURCE / "out").values() for word in _required(text)}
     assert used == {"buffer", "crypto", "fs", "net", "os", "path", "vscode"}
+
+
+def _texts(directory: Path) -> dict[str, str]:
+    """All files below *directory*, by their names relative to it."""
+    found = [path for path in directory.rglob("*") if path.is_file()]
+    return {str(path.relative_to(directory)): path.read_text() for path in found}
 
 
 def _required(script: str) -> set[str]:
@@ -69,9 +77,7 @@ def test_the_editors_own_program_installs_and_removes_the_package(home: Home) ->
     target = extensions / f"{vsix.ID}-{__version__}"
     said = plugins.install("code", environ)
     assert said[0] == f"installed by {home.path}/bin/code --install-extension"
-    assert {path.name for path in (target / "out").iterdir()} == {
-        path.name for path in (SOURCE / "out").iterdir()
-    }
+    assert _texts(target / "out") == _texts(SOURCE / "out")
     assert any(line.startswith("vscode ") and " installed " in line for line in plugins.listing(environ))
     assert plugins.remove("code", environ) == [f"removed by {home.path}/bin/code --uninstall-extension"]
     listed = json.loads((extensions / "extensions.json").read_text())

@@ -184,14 +184,11 @@ class Acts {
             throw new Error("no folder of a host is open: run rbridge open DIR there");
         }
     }
-    /** What a command was given. A menu gives a row, but nothing while that is drawn anew: then not what is selected. */
     entry(given) {
         this.some();
-        const gone = given.length > 0 && given[0] === undefined;
-        const node = gone ? undefined : this.tree.chosen(given[0]);
+        const node = this.tree.chosen(given);
         if (!node?.parent) {
-            const again = "what is in the folder has just changed: choose it again";
-            (0, messages_1.say)("info", gone ? again : "choose a file or a directory in the view of the folder first");
+            (0, messages_1.say)("info", "choose a file or a directory in the view of the folder first");
             return undefined;
         }
         return node;

@@ -11,6 +11,8 @@ const finding_1 = require("./finding");
 const folders_1 = require("./folders");
 const listing_1 = require("./listing");
 const link_1 = require("./link");
+const languages_1 = require("./lsp/languages");
+const targets_1 = require("./lsp/targets");
 const messages_1 = require("./messages");
 const reopening_1 = require("./reopening");
 const searching_1 = require("./searching");
@@ -30,6 +32,8 @@ function activate(context) {
     const tree = new tree_1.Tree(folders);
     const acts = new acts_1.Acts(folders, tree, documents, files, (params, preview) => session.open(params, preview));
     const search = new searching_1.Search(folders, acts);
+    const targets = new targets_1.Targets(documents, () => release(documents));
+    files.targets = targets;
     files.missing = (uri) => void reopening.missing(uri);
     const on = (...disposables) => context.subscriptions.push(...disposables);
     const command = (name, run) => on(vscode.commands.registerCommand(`rbridge.${name}`, run));
@@ -43,20 +47,24 @@ function activate(context) {
         }
     };
     on(vscode.workspace.registerFileSystemProvider(documents_1.SCHEME, files, { isCaseSensitive: true }), vscode.workspace.registerFileSystemProvider(documents_1.THEIRS, files, { isCaseSensitive: true, isReadonly: true }));
-    const acting = (name, run) => command(name, (...given) => run(...given).catch((error) => (0, messages_1.say)("error", error.message)));
+    const acting = (name, run) => command(name, (given) => run(given).catch((error) => (0, messages_1.say)("error", error.message)));
+    // The menu of a row gives that row, but nothing while it is drawn anew: then what is selected is not meant.
+    const onRow = (name, run) => command(name, (...given) => given.length > 0 && given[0] === undefined
+        ? (0, messages_1.say)("info", "what is in the folder has just changed: choose it again")
+        : run(given[0]).catch((error) => (0, messages_1.say)("error", error.message)));
     acting("openEntry", async (given) => (given instanceof listing_1.Node ? acts.open(given) : undefined));
     acting("showMore", async (given) => (given instanceof listing_1.Line ? tree.more(given) : undefined));
     acting("openMatch", async (given) => (given instanceof searching_1.Match ? search.open(given) : undefined));
-    acting("newFile", (given) => acts.make(given, "file"));
-    acting("newFolder", (given) => acts.make(given, "directory"));
-    acting("rename", (...given) => acts.rename(given));
-    acting("remove", (...given) => acts.remove(given));
+    onRow("newFile", (given) => acts.make(given, "file"));
+    onRow("newFolder", (given) => acts.make(given, "directory"));
+    onRow("rename", (given) => acts.rename(given));
+    onRow("remove", (given) => acts.remove(given));
     acting("refresh", (given) => acts.refresh(given));
     acting("findFile", (given) => (0, finding_1.find)(folders, acts, given));
     acting("search", (given) => search.begin(given));
     acting("cancelSearch", async () => search.cancel());
     acting("clearSearch", async () => search.clear());
-    acting("closeFolder", (given) => acts.close(given));
+    onRow("closeFolder", (given) => acts.close(given));
     command("status", () => (0, status_1.list)(documents));
     command("reopen", (uri) => reopening.reopen(uri));
     command("compare", settling(conflict_1.compare));
@@ -87,13 +95,16 @@ function activate(context) {
         [...documents.byId.values()].forEach((doc) => look(doc.uri));
         for (const tab of [...event.opened, ...event.changed]) {
             // Restored, maybe with unsaved text: that VS Code does not read from here.
-            const unknown = tabs.uris(tab).filter((uri) => uri.scheme === documents_1.SCHEME && !documents.of(uri));
+            const missing = (uri) => uri.scheme === documents_1.SCHEME && !documents.of(uri) && !targets.knows(uri);
+            const unknown = tabs.uris(tab).filter(missing);
+            const redirected = targets.redirect(tab);
+            redirected.catch((error) => (0, messages_1.say)("error", error.message));
             unknown.forEach((uri) => void restore(documents, reopening, uri, tab.isDirty));
         }
         if (event.closed.length > 0) {
             setTimeout(() => release(documents), MOVED);
         }
-    }), { dispose: () => link.stop() });
+    }), new languages_1.Languages(documents, targets), targets, { dispose: () => link.stop() });
     link.start(session);
     return { attached: () => link.ready };
 }
@@ -106,7 +117,7 @@ async function restore(documents, reopening, uri, dirty) {
 /** The documents that are shown nowhere any more are closed on their hosts. */
 function release(documents) {
     for (const doc of [...documents.byId.values()]) {
-        if (!doc.opening && tabs.showing(doc.uri).length === 0) {
+        if (!doc.opening && !doc.held && tabs.showing(doc.uri).length === 0) {
             documents.drop(doc);
             if (!doc.lost) {
                 documents.link.ask("buffer/close", { id: doc.id }).catch(() => undefined);

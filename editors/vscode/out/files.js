@@ -21,6 +21,8 @@ class Files {
     onDidChangeFile = this.emitter.event;
     /** Somebody asked for a document that is not there any more. */
     missing = () => { };
+    /** The files that language servers name. */
+    targets;
     /** What a document is called from now on, which the host has moved already. */
     moved;
     constructor(documents, folders) {
@@ -36,7 +38,7 @@ class Files {
     }
     async stat(uri) {
         if (this.isInside(uri)) {
-            return inside.stat(this.folders, uri);
+            return this.named(uri)?.stat(uri) ?? inside.stat(this.folders, uri);
         }
         const doc = await this.wanted(uri);
         const inConflict = doc.state === "conflict" && !doc.force && uri.scheme !== documents_1.THEIRS;
@@ -47,7 +49,7 @@ class Files {
     }
     async readFile(uri) {
         if (this.isInside(uri)) {
-            return inside.read(this.folders, uri);
+            return this.named(uri)?.text(uri) ?? inside.read(this.folders, uri);
         }
         const doc = await this.wanted(uri);
         if (doc.fresh && uri.scheme !== documents_1.THEIRS) {
@@ -108,6 +110,10 @@ class Files {
         const doc = this.documents.of(uri);
         const other = doc !== undefined && doc.uri.path !== uri.path && this.moved?.path !== uri.path;
         return uri.query === "" || other;
+    }
+    /** What a language server has named, and no folder has. */
+    named(uri) {
+        return this.targets?.knows(uri) && !this.folders.holding(uri) ? this.targets : undefined;
     }
     async read(doc, theirs) {
         if (theirs) {

@@ -12,10 +12,14 @@ function frame(message) {
 }
 /** Takes bytes as they come and gives whole messages. What comes of a long one is joined once, at its end. */
 class Framing {
+    longest;
     parts = [];
     held = 0; // bytes in parts
     wanted = 0; // bytes until there is something to look at
     body = -1; // the length of the body that is being read; -1: it is a head
+    constructor(longest = exports.LONGEST) {
+        this.longest = longest;
+    }
     /** The messages that are complete with these bytes. Throws where they are none. */
     push(bytes) {
         this.parts.push(bytes);
@@ -32,7 +36,7 @@ class Framing {
                     }
                     return found;
                 }
-                this.body = lengthIn(all.toString("latin1", 0, end));
+                this.body = lengthIn(all.toString("latin1", 0, end), this.longest);
                 this.wanted = this.body;
                 this.keep(all.subarray(end + HEAD_END.length));
             }
@@ -51,10 +55,10 @@ class Framing {
     }
 }
 exports.Framing = Framing;
-function lengthIn(head) {
+function lengthIn(head, longest) {
     const found = /^content-length:[ \t]*(\d{1,9})[ \t]*$/im.exec(head.replace(/\r/g, ""));
     const length = found ? Number(found[1]) : -1;
-    if (length < 0 || length > exports.LONGEST) {
+    if (length < 0 || length > longest) {
         throw new Error("a head without a length that can be");
     }
     return length;

@@ -18,6 +18,7 @@ class Link {
     timer;
     given;
     refusal = "";
+    lsp = false; // the daemon knows that we want language servers
     silent = false; // its end says nothing to the user
     first;
     settled = () => { };
@@ -51,6 +52,12 @@ class Link {
         }
         await this.met();
     }
+    /** Let the daemon know that language servers are wanted after all. */
+    async offering() {
+        if (this.ready && !this.lsp) {
+            await this.again();
+        }
+    }
     ask(method, params, signal) {
         if (!this.ready || !this.peer) {
             return Promise.reject(new peer_1.RpcError(peer_1.LOST, "rbridge is not running on this machine"));
@@ -83,11 +90,12 @@ class Link {
         stream.once("connect", () => void this.begin(peer, given));
     }
     async begin(peer, given) {
+        this.lsp = given.lsp();
         try {
             const result = await peer.request("initialize", {
                 version: exports.VERSION,
                 client: given.client,
-                capabilities: { base64: true, question: true, diff: true, folders: true, viewer: VIEWED },
+                capabilities: { base64: true, question: true, diff: true, folders: true, viewer: VIEWED, lsp: this.lsp },
                 buffers: given.buffers(),
                 folders: given.folders(),
             });

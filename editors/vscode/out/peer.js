@@ -20,12 +20,13 @@ class Peer {
     stream;
     side;
     waiting = new Map();
-    framing = new framing_1.Framing();
+    framing;
     last = 0;
     over = false;
-    constructor(stream, side) {
+    constructor(stream, side, longest = framing_1.LONGEST) {
         this.stream = stream;
         this.side = side;
+        this.framing = new framing_1.Framing(longest);
         stream.on("data", (bytes) => this.take(bytes));
         stream.on("error", (error) => this.end(error.message));
         stream.on("close", () => this.end("the connection ended"));

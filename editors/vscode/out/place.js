@@ -48,10 +48,10 @@ function candidates(env = process.env) {
     places.push(path.join(os.homedir(), ".rbridge", os.hostname().replace(/\//g, "_"), "run"));
     return places;
 }
-/** The socket of a daemon of ours, undefined where there is none. */
-function socket(env = process.env) {
+/** A socket of a daemon of ours, undefined where there is none. */
+function socket(env = process.env, name = "editor.sock") {
     const directory = candidates(env).find(safe);
-    const file = directory && path.join(directory, "editor.sock");
+    const file = directory && path.join(directory, name);
     const found = file ? look(false, file) : undefined;
     return alone(found) && found.isSocket() ? file : undefined;
 }

@@ -5,6 +5,7 @@ exports.Session = void 0;
 const vscode = require("vscode");
 const conflict_1 = require("./conflict");
 const diff_1 = require("./diff");
+const languages_1 = require("./lsp/languages");
 const messages_1 = require("./messages");
 const opening_1 = require("./opening");
 const reloading_1 = require("./reloading");
@@ -47,6 +48,10 @@ class Session {
     open(params, preview) {
         return this.after(params.id, () => params.diff === true ? (0, diff_1.prepare)(this.documents, params) : (0, opening_1.open)(this.documents, params, preview));
     }
+    /** Whether language servers are wanted. */
+    lsp() {
+        return (0, languages_1.enabled)();
+    }
     folders() {
         return this.shown.names();
     }
@@ -80,6 +85,9 @@ class Session {
             const one = back.get(doc.id);
             if (one) {
                 void this.after(doc.id, () => this.goOn(doc, one));
+            }
+            else if (doc.held && tabs.showing(doc.uri).length === 0) {
+                this.documents.drop(doc); // nobody has seen it yet
             }
             else {
                 this.documents.lose(doc);

@@ -82,7 +82,7 @@ export class Acts {
     }
   }
 
-  async rename(given: unknown[]): Promise<void> {
+  async rename(given: unknown): Promise<void> {
     const node = this.entry(given);
     if (!node || !this.writable(node.folder)) {
       return;
@@ -141,7 +141,7 @@ export class Acts {
     }
   }
 
-  async remove(given: unknown[]): Promise<void> {
+  async remove(given: unknown): Promise<void> {
     const node = this.entry(given);
     if (!node || !this.writable(node.folder)) {
       return;
@@ -198,14 +198,11 @@ export class Acts {
     }
   }
 
-  /** What a command was given. A menu gives a row, but nothing while that is drawn anew: then not what is selected. */
-  private entry(given: unknown[]): Node | undefined {
+  private entry(given: unknown): Node | undefined {
     this.some();
-    const gone = given.length > 0 && given[0] === undefined;
-    const node = gone ? undefined : this.tree.chosen(given[0]);
+    const node = this.tree.chosen(given);
     if (!node?.parent) {
-      const again = "what is in the folder has just changed: choose it again";
-      say("info", gone ? again : "choose a file or a directory in the view of the folder first");
+      say("info", "choose a file or a directory in the view of the folder first");
       return undefined;
     }
     return node;

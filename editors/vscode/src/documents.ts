@@ -44,6 +44,7 @@ export class Document {
   settle: () => void = () => {};
   typed = false; // it was modified when we looked last
   opening = false; // its tab is not there yet
+  held = false; // a language server named it, and somebody may want to see it
   /** The stat of the host's text in a conflict: it differs in time and size, else VS Code would not see it. */
   theirs: Stamp | undefined;
   conflictSeen = false; // VS Code got that stat last

@@ -8,6 +8,8 @@ import { find } from "./finding";
 import { Folders } from "./folders";
 import { Line, Node } from "./listing";
 import { Link } from "./link";
+import { Languages } from "./lsp/languages";
+import { Targets } from "./lsp/targets";
 import { say } from "./messages";
 import { Reopening } from "./reopening";
 import { Match, Search } from "./searching";
@@ -34,6 +36,8 @@ export function activate(context: vscode.ExtensionContext): Api {
   const tree = new Tree(folders);
   const acts = new Acts(folders, tree, documents, files, (params, preview) => session.open(params, preview));
   const search = new Search(folders, acts);
+  const targets = new Targets(documents, () => release(documents));
+  files.targets = targets;
   files.missing = (uri) => void reopening.missing(uri);
 
   const on = (...disposables: vscode.Disposable[]): number => context.subscriptions.push(...disposables);
@@ -52,21 +56,28 @@ export function activate(context: vscode.ExtensionContext): Api {
     vscode.workspace.registerFileSystemProvider(SCHEME, files, { isCaseSensitive: true }),
     vscode.workspace.registerFileSystemProvider(THEIRS, files, { isCaseSensitive: true, isReadonly: true }),
   );
-  const acting = (name: string, run: (...given: unknown[]) => Promise<void>): number =>
-    command(name, (...given) => run(...given).catch((error: Error) => say("error", error.message)));
+  const acting = (name: string, run: (given: unknown) => Promise<void>): number =>
+    command(name, (given) => run(given).catch((error: Error) => say("error", error.message)));
+  // The menu of a row gives that row, but nothing while it is drawn anew: then what is selected is not meant.
+  const onRow = (name: string, run: (given: unknown) => Promise<void>): number =>
+    command(name, (...given) =>
+      given.length > 0 && given[0] === undefined
+        ? say("info", "what is in the folder has just changed: choose it again")
+        : run(given[0]).catch((error: Error) => say("error", error.message)),
+    );
   acting("openEntry", async (given) => (given instanceof Node ? acts.open(given) : undefined));
   acting("showMore", async (given) => (given instanceof Line ? tree.more(given) : undefined));
   acting("openMatch", async (given) => (given instanceof Match ? search.open(given) : undefined));
-  acting("newFile", (given) => acts.make(given, "file"));
-  acting("newFolder", (given) => acts.make(given, "directory"));
-  acting("rename", (...given) => acts.rename(given));
-  acting("remove", (...given) => acts.remove(given));
+  onRow("newFile", (given) => acts.make(given, "file"));
+  onRow("newFolder", (given) => acts.make(given, "directory"));
+  onRow("rename", (given) => acts.rename(given));
+  onRow("remove", (given) => acts.remove(given));
   acting("refresh", (given) => acts.refresh(given));
   acting("findFile", (given) => find(folders, acts, given));
   acting("search", (given) => search.begin(given));
   acting("cancelSearch", async () => search.cancel());
   acting("clearSearch", async () => search.clear());
-  acting("closeFolder", (given) => acts.close(given));
+  onRow("closeFolder", (given) => acts.close(given));
   command("status", () => list(documents));
   command("reopen", (uri) => reopening.reopen(uri));
   command("compare", settling(compare));
@@ -112,13 +123,18 @@ export function activate(context: vscode.ExtensionContext): Api {
       [...documents.byId.values()].forEach((doc) => look(doc.uri));
       for (const tab of [...event.opened, ...event.changed]) {
         // Restored, maybe with unsaved text: that VS Code does not read from here.
-        const unknown = tabs.uris(tab).filter((uri) => uri.scheme === SCHEME && !documents.of(uri));
+        const missing = (uri: vscode.Uri): boolean => uri.scheme === SCHEME && !documents.of(uri) && !targets.knows(uri);
+        const unknown = tabs.uris(tab).filter(missing);
+        const redirected = targets.redirect(tab);
+        redirected.catch((error: Error) => say("error", error.message));
         unknown.forEach((uri) => void restore(documents, reopening, uri, tab.isDirty));
       }
       if (event.closed.length > 0) {
         setTimeout(() => release(documents), MOVED);
       }
     }),
+    new Languages(documents, targets),
+    targets,
     { dispose: () => link.stop() },
   );
   link.start(session);
@@ -135,7 +151,7 @@ async function restore(documents: Documents, reopening: Reopening, uri: vscode.U
 /** The documents that are shown nowhere any more are closed on their hosts. */
 function release(documents: Documents): void {
   for (const doc of [...documents.byId.values()]) {
-    if (!doc.opening && tabs.showing(doc.uri).length === 0) {
+    if (!doc.opening && !doc.held && tabs.showing(doc.uri).length === 0) {
       documents.drop(doc);
       if (!doc.lost) {
         documents.link.ask("buffer/close", { id: doc.id }).catch(() => undefined);

@@ -5,6 +5,7 @@ import { digest } from "./bytes";
 import { Document, Documents, NO_CONFLICT, THEIRS } from "./documents";
 import { Folders } from "./folders";
 import * as inside from "./inside";
+import type { Targets } from "./lsp/targets";
 import { RpcError } from "./peer";
 import { write } from "./saving";
 import * as tabs from "./tabs";
@@ -20,6 +21,9 @@ export class Files implements vscode.FileSystemProvider {
   readonly onDidChangeFile = this.emitter.event;
   /** Somebody asked for a document that is not there any more. */
   missing: (uri: vscode.Uri) => void = () => {};
+
+  /** The files that language servers name. */
+  targets: Targets | undefined;
 
   /** What a document is called from now on, which the host has moved already. */
   moved: vscode.Uri | undefined;
@@ -40,7 +44,7 @@ export class Files implements vscode.FileSystemProvider {
 
   async stat(uri: vscode.Uri): Promise<vscode.FileStat> {
     if (this.isInside(uri)) {
-      return inside.stat(this.folders, uri);
+      return this.named(uri)?.stat(uri) ?? inside.stat(this.folders, uri);
     }
     const doc = await this.wanted(uri);
     const inConflict = doc.state === "conflict" && !doc.force && uri.scheme !== THEIRS;
@@ -52,7 +56,7 @@ export class Files implements vscode.FileSystemProvider {
 
   async readFile(uri: vscode.Uri): Promise<Uint8Array> {
     if (this.isInside(uri)) {
-      return inside.read(this.folders, uri);
+      return this.named(uri)?.text(uri) ?? inside.read(this.folders, uri);
     }
     const doc = await this.wanted(uri);
     if (doc.fresh && uri.scheme !== THEIRS) {
@@ -118,6 +122,11 @@ export class Files implements vscode.FileSystemProvider {
     const doc = this.documents.of(uri);
     const other = doc !== undefined && doc.uri.path !== uri.path && this.moved?.path !== uri.path;
     return uri.query === "" || other;
+  }
+
+  /** What a language server has named, and no folder has. */
+  private named(uri: vscode.Uri): Targets | undefined {
+    return this.targets?.knows(uri) && !this.folders.holding(uri) ? this.targets : undefined;
   }
 
   private async read(doc: Document, theirs: boolean): Promise<Buffer> {

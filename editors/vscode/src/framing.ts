@@ -16,6 +16,8 @@ export class Framing {
   private wanted = 0; // bytes until there is something to look at
   private body = -1; // the length of the body that is being read; -1: it is a head
 
+  constructor(private readonly longest = LONGEST) {}
+
   /** The messages that are complete with these bytes. Throws where they are none. */
   push(bytes: Buffer): unknown[] {
     this.parts.push(bytes);
@@ -32,7 +34,7 @@ export class Framing {
           }
           return found;
         }
-        this.body = lengthIn(all.toString("latin1", 0, end));
+        this.body = lengthIn(all.toString("latin1", 0, end), this.longest);
         this.wanted = this.body;
         this.keep(all.subarray(end + HEAD_END.length));
       } else {
@@ -51,10 +53,10 @@ export class Framing {
   }
 }
 
-function lengthIn(head: string): number {
+function lengthIn(head: string, longest: number): number {
   const found = /^content-length:[ \t]*(\d{1,9})[ \t]*$/im.exec(head.replace(/\r/g, ""));
   const length = found ? Number(found[1]) : -1;
-  if (length < 0 || length > LONGEST) {
+  if (length < 0 || length > longest) {
     throw new Error("a head without a length that can be");
   }
   return length;

@@ -16,6 +16,7 @@ export interface Given extends Omit<Side, "ended"> {
   client: object;
   buffers(): object[];
   folders(): object[];
+  lsp(): boolean;
   begun(result: Params): void;
   lost(): void;
   refused(message: string): void;
@@ -28,6 +29,7 @@ export class Link {
   private timer: NodeJS.Timeout | undefined;
   private given: Given | undefined;
   private refusal = "";
+  private lsp = false; // the daemon knows that we want language servers
   private silent = false; // its end says nothing to the user
   private first: Promise<void>;
   private settled: () => void = () => {};
@@ -67,6 +69,13 @@ export class Link {
     await this.met();
   }
 
+  /** Let the daemon know that language servers are wanted after all. */
+  async offering(): Promise<void> {
+    if (this.ready && !this.lsp) {
+      await this.again();
+    }
+  }
+
   ask(method: string, params: object, signal?: AbortSignal): Promise<Params> {
     if (!this.ready || !this.peer) {
       return Promise.reject(new RpcError(LOST, "rbridge is not running on this machine"));
@@ -103,11 +112,12 @@ export class Link {
   }
 
   private async begin(peer: Peer, given: Given): Promise<void> {
+    this.lsp = given.lsp();
     try {
       const result = await peer.request("initialize", {
         version: VERSION,
         client: given.client,
-        capabilities: { base64: true, question: true, diff: true, folders: true, viewer: VIEWED },
+        capabilities: { base64: true, question: true, diff: true, folders: true, viewer: VIEWED, lsp: this.lsp },
         buffers: given.buffers(),
         folders: given.folders(),
       });

@@ -104,11 +104,14 @@ export class Listing {
   }
 
   private async read(): Promise<void> {
-    do {
-      this.again = false;
-      await this.pass();
-    } while (this.again);
-    this.reading = undefined; // at once: who asks from here on has to be heard
+    try {
+      do {
+        this.again = false;
+        await this.pass();
+      } while (this.again);
+    } finally {
+      this.reading = undefined; // at once: who asks from here on has to be heard
+    }
   }
 
   /** Ask for all of it, and show it: now and then where nothing was shown, else at the end. */

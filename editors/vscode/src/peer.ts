@@ -1,6 +1,6 @@
 // JSON-RPC 2.0 with one other side, over a stream.
 import type { Duplex } from "stream";
-import { Framing, frame } from "./framing";
+import { Framing, LONGEST, frame } from "./framing";
 
 export const LOST = -32000;
 const NO_METHOD = -32601;
@@ -31,7 +31,7 @@ export class RpcError extends Error {
 export type Params = any;
 
 export interface Side {
-  requests: Record<string, (params: Params) => Promise<object>>;
+  requests: Record<string, (params: Params) => Promise<unknown>>;
   notices: Record<string, (params: Params) => void>;
   ended(why: string): void;
 }
@@ -43,21 +43,23 @@ interface Waiting {
 
 export class Peer {
   private readonly waiting = new Map<number, Waiting>();
-  private readonly framing = new Framing();
+  private readonly framing: Framing;
   private last = 0;
   private over = false;
 
   constructor(
     private readonly stream: Duplex,
     private readonly side: Side,
+    longest = LONGEST,
   ) {
+    this.framing = new Framing(longest);
     stream.on("data", (bytes: Buffer) => this.take(bytes));
     stream.on("error", (error: Error) => this.end(error.message));
     stream.on("close", () => this.end("the connection ended"));
   }
 
   /** An aborted `signal` asks the other side to give it up, which it then answers. */
-  request(method: string, params: object, signal?: AbortSignal): Promise<Params> {
+  request(method: string, params: object | undefined, signal?: AbortSignal): Promise<Params> {
     if (this.over) {
       return Promise.reject(new RpcError(LOST, "the connection ended"));
     }
@@ -71,7 +73,7 @@ export class Peer {
     return asked.finally(() => signal?.removeEventListener("abort", cancel));
   }
 
-  notify(method: string, params: object): void {
+  notify(method: string, params?: object): void {
     this.send({ method, params });
   }
 

@@ -54,10 +54,10 @@ export function candidates(env: Environment = process.env): string[] {
   return places;
 }
 
-/** The socket of a daemon of ours, undefined where there is none. */
-export function socket(env: Environment = process.env): string | undefined {
+/** A socket of a daemon of ours, undefined where there is none. */
+export function socket(env: Environment = process.env, name = "editor.sock"): string | undefined {
   const directory = candidates(env).find(safe);
-  const file = directory && path.join(directory, "editor.sock");
+  const file = directory && path.join(directory, name);
   const found = file ? look(false, file) : undefined;
   return alone(found) && found.isSocket() ? file : undefined;
 }

@@ -5,6 +5,7 @@ import { compare, prepare } from "./diff";
 import { Document, Documents } from "./documents";
 import { Files } from "./files";
 import { Folders } from "./folders";
+import { enabled } from "./lsp/languages";
 import { Given } from "./link";
 import { ask, say } from "./messages";
 import { open } from "./opening";
@@ -58,6 +59,11 @@ export class Session implements Given {
     );
   }
 
+  /** Whether language servers are wanted. */
+  lsp(): boolean {
+    return enabled();
+  }
+
   folders(): object[] {
     return this.shown.names();
   }
@@ -92,6 +98,8 @@ export class Session implements Given {
       const one = back.get(doc.id);
       if (one) {
         void this.after(doc.id, () => this.goOn(doc, one));
+      } else if (doc.held && tabs.showing(doc.uri).length === 0) {
+        this.documents.drop(doc); // nobody has seen it yet
       } else {
         this.documents.lose(doc);
         say("warning", `${doc.name} is closed on ${doc.host}; the text stays here (Save As keeps it)`);

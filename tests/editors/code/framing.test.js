@@ -34,6 +34,12 @@ for (const [what, bytes] of Object.entries({
   });
 }
 
+test("who expects longer messages takes them, and no others", () => {
+  const bytes = frame("x".repeat(100));
+  assert.strictEqual(new Framing(102).push(bytes).length, 1);
+  assert.throws(() => new Framing(101).push(bytes));
+});
+
 test("a long message is not joined again for each piece of it", () => {
   const bytes = frame({ id: 1, result: "x".repeat(12 * 1024 * 1024) });
   const framing = new Framing();

@@ -29,6 +29,16 @@ test("the socket of a daemon of ours", () => {
   assert.strictEqual(found(), path.join(directory, "editor.sock"));
 });
 
+test("the socket beside it that language clients connect to", async () => {
+  const env = { RBRIDGE_RUNTIME_DIR: directory };
+  assert.strictEqual(socket(env, "lsp.sock"), undefined);
+  const other = net.createServer();
+  await new Promise((done) => other.listen(path.join(directory, "lsp.sock"), done));
+  fs.chmodSync(path.join(directory, "lsp.sock"), 0o600);
+  assert.strictEqual(socket(env, "lsp.sock"), path.join(directory, "lsp.sock"));
+  other.close();
+});
+
 test("a directory that others may enter", () => {
   fs.chmodSync(directory, 0o755);
   assert.strictEqual(found(), undefined);
