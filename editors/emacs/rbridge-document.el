@@ -7,14 +7,17 @@
 
 (require 'cl-lib)
 (require 'rbridge-link)
+(require 'rbridge-path)
 (require 'rbridge-text)
 (require 'seq)
 (require 'subr-x)
 
 (cl-defstruct (rbridge-document (:copier nil))
   "A file of a host.  STATE and MESSAGE are the daemon's word; SENT is the digest of a text that was written and not
-heard of yet; SAVING: one is on its way; WAITERS go on when that is over; LOST: the daemon does not know it any more."
-  id host path name language wait base sent saving waiters lost buffer
+heard of yet; SAVING: one is on its way; WAITERS go on when that is over; LOST: the daemon does not know it any more.
+SERVERS are its language servers, a symbol where they are asked for or there are none; they call its language
+LANGUAGE-ID."
+  id uri host path name language wait base sent saving waiters lost buffer servers language-id
   (state "clean") (message "") (connected t))
 
 (defvar rbridge-documents (make-hash-table :test #'equal) "Those that the daemon knows, by id.")
@@ -27,7 +30,19 @@ heard of yet; SAVING: one is on its way; WAITERS go on when that is over; LOST: 
 (defvar rbridge-buffer-hook nil
   "Hook run in the buffer of a document when it is made, and whenever its major mode was changed.")
 
+(defvar rbridge-document-leave-hook nil
+  "Hook run in the buffer of a document before that is none any more, or has another name.")
+
 (defconst rbridge-document--stale -32011)
+
+(defun rbridge-document-made (params)
+  "A document as the PARAMS of `buffer/open' say."
+  (let ((path (or (plist-get params :path) "")))
+    (make-rbridge-document
+     :id (plist-get params :id) :uri (plist-get params :uri) :host (plist-get params :host)
+     :path (if (string= path "") (plist-get params :name) path)
+     :name (if (string= path "") (plist-get params :name) (file-name-nondirectory (directory-file-name path)))
+     :language (plist-get params :language))))
 
 (defun rbridge-document-live-p (document)
   "Whether DOCUMENT has a buffer."
@@ -84,12 +99,19 @@ heard of yet; SAVING: one is on its way; WAITERS go on when that is over; LOST: 
 
 (defun rbridge-document-lose (document)
   "The daemon does not know DOCUMENT any more.  Its buffer stays."
+  (rbridge-document--leave document)
   (remhash (rbridge-document-id document) rbridge-documents)
   (setf (rbridge-document-lost document) t)
   (rbridge-document-refresh document))
 
+(defun rbridge-document--leave (document)
+  "DOCUMENT is about to be none any more, or to have another name."
+  (when (rbridge-document-live-p document)
+    (with-current-buffer (rbridge-document-buffer document) (run-hooks 'rbridge-document-leave-hook))))
+
 (defun rbridge-document-forget (document)
   "The user is done with DOCUMENT."
+  (rbridge-document--leave document)
   (remhash (rbridge-document-id document) rbridge-documents)
   (unless (rbridge-document-lost document)
     (setf (rbridge-document-lost document) t)
@@ -158,6 +180,9 @@ DONE is called with whether it was, and where the daemon did not give it with it
 (defun rbridge-document-moved (document path)
   "The file of DOCUMENT is PATH now: so is its buffer, whatever was typed there."
   (let ((kind (file-name-extension (rbridge-document-path document))))
+    (rbridge-document--leave document)
+    (setf (rbridge-document-uri document) (rbridge-path-uri (rbridge-document-host document) path
+                                                            (rbridge-document-id document)))
     (setf (rbridge-document-path document) path
           (rbridge-document-name document) (file-name-nondirectory path))
     (when (rbridge-document-live-p document)

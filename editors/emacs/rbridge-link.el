@@ -31,7 +31,8 @@
 :request    called with METHOD, PARAMS and ANSWER when the user is in the middle of nothing
 :notice     called with METHOD and PARAMS, likewise
 :at-once    called with METHOD and PARAMS: whether that notice waits for nothing
-:wanted     whether there is somebody to show a text to")
+:wanted     whether there is somebody to show a text to
+:lsp        whether language servers of hosts are wanted")
 
 (defvar rbridge-link-ready nil "Whether the daemon has greeted.")
 (defvar rbridge-link-busy nil "Bound to t while a command waits: what the daemon wants done waits too.")
@@ -269,7 +270,8 @@ REFUSED: there is no hurry to try again."
      "initialize"
      `(:version ,rbridge-link-version
        :client (:name "Emacs" :version ,emacs-version :plugin "0.1.0" :pid ,(emacs-pid))
-       :capabilities (:base64 t :question t :folders t :diff t)
+       :capabilities (:base64 t :question t :folders t :diff t
+                      ,@(when (funcall (plist-get rbridge-link-handlers :lsp)) '(:lsp t)))
        ,@(when buffers (list :buffers (vconcat buffers)))
        ,@(when folders (list :folders (vconcat folders))))
      (lambda (result fault)
@@ -280,6 +282,12 @@ REFUSED: there is no hurry to try again."
               (funcall (plist-get rbridge-link-handlers :refused) (plist-get fault :message))
               (rbridge-link--end connection "refused" t)))))))
 
+(defun rbridge-link-unlogged ()
+  "What has a connection of jsonrpc.el keep no log; Emacs 30 warns of what older ones want."
+  (if (slot-exists-p (find-class 'jsonrpc-connection) '-events-buffer-config)
+      '(:events-buffer-config (:size 0))
+    '(:events-buffer-scrollback-size 0)))
+
 (defun rbridge-link-connect ()
   "Connect, if the daemon is there and somebody could see what it brings; else try again later."
   (unless rbridge-link--connection
@@ -289,9 +297,9 @@ REFUSED: there is no hurry to try again."
               (rbridge-link--again rbridge-link--retry)
             (let* ((process (make-network-process
                              :name "rbridge" :family 'local :service socket :coding 'binary :noquery t))
-                   (connection (make-instance 'rbridge-link-peer :name "rbridge" :process process
-                                              :events-buffer-scrollback-size 0
-                                              :notification-dispatcher #'rbridge-link--noticed)))
+                   (connection (apply #'make-instance 'rbridge-link-peer :name "rbridge" :process process
+                                      :notification-dispatcher #'rbridge-link--noticed
+                                      (rbridge-link-unlogged))))
               (set-process-filter process (lambda (_process data) (rbridge-link--feed connection data)))
               (set-process-sentinel process (lambda (_process why) (rbridge-link--end connection why)))
               (setq rbridge-link--connection connection

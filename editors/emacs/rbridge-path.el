@@ -34,6 +34,11 @@
   (replace-regexp-in-string "[^A-Za-z0-9._~/-]" (lambda (found) (format "%%%02X" (aref found 0)))
                             (rbridge-path-bytes path) t t))
 
+(defun rbridge-path-uri (host path &optional id)
+  "The URI of PATH on HOST, with ID where it is that of a document."
+  (concat "rbridge://" (replace-regexp-in-string "/" "%2F" (rbridge-path--encode host)) (rbridge-path--encode path)
+          (if id (concat "?" id) "")))
+
 (defun rbridge-path-say (&rest names)
   "The parameters NAMES, a plist with paths, as a message has them."
   (if (seq-some (lambda (one) (and (stringp one) (string-match-p rbridge-path--odd one))) names)

@@ -18,6 +18,7 @@
 (require 'rbridge-document)
 (require 'rbridge-folder)
 (require 'rbridge-link)
+(require 'rbridge-lsp)
 (require 'rbridge-save)
 (require 'rbridge-tree)
 (require 'rbridge-window)
@@ -120,7 +121,7 @@
              (run-with-timer rbridge--look-again nil #'rbridge--open params answer))
             (t
              (push id rbridge--opening)
-             (setq document (rbridge--document params))
+             (setq document (rbridge-document-made params))
              (rbridge-document-fetch
               document "buffer/read"
               (lambda (bytes base)
@@ -140,15 +141,6 @@
                        (error
                         (funcall answer nil (list :code -32603 :message
                                                   (format "Emacs: %s" (error-message-string fault)))))))))))))))) 
-
-(defun rbridge--document (params)
-  "A document as the PARAMS of buffer/open say."
-  (let ((path (or (plist-get params :path) "")))
-    (make-rbridge-document
-     :id (plist-get params :id) :host (plist-get params :host)
-     :path (if (string= path "") (plist-get params :name) path)
-     :name (if (string= path "") (plist-get params :name) (file-name-nondirectory (directory-file-name path)))
-     :language (plist-get params :language))))
 
 (defun rbridge--show-folder (params answer)
   "Show the folder of PARAMS, and call ANSWER."
@@ -194,7 +186,9 @@
     (cond ((equal (plist-get params :state) "conflict") (rbridge-document-conflict document))
           ((equal (plist-get params :state) "clean") (rbridge-save-arrived document (plist-get params :base))))
     (setf (rbridge-document-state document) (plist-get params :state))
-    (rbridge-document-refresh document)))
+    (rbridge-document-refresh document)
+    (when (and (plist-get params :connected) (null (rbridge-document-servers document)))
+      (rbridge-lsp-begin document))))
 
 (defun rbridge--closed (params)
   "A document was closed elsewhere."
@@ -241,7 +235,8 @@
     (dolist (document (rbridge-document-list))
       (let ((one (seq-find (lambda (one) (equal (plist-get one :id) (rbridge-document-id document))) back)))
         (if one
-            (rbridge--again document one)
+            (progn (rbridge--again document one)
+                   (rbridge-lsp-again document))
           (rbridge-document-lose document)
           (rbridge-document-say document "%n is closed on %h; the text stays (C-x C-w)")))))
   (rbridge-browse-begun (append (plist-get result :folders) nil))
@@ -316,6 +311,7 @@
                                         (window-buffer-change-functions rbridge--focused)))
       (funcall change hook function)))
   (add-to-list 'minor-mode-map-alist (cons 'rbridge-document rbridge-buffer-map))
+  (rbridge-lsp-start)
   (setq rbridge-save-in-conflict #'rbridge-conflict-ask
         rbridge-browse-show #'rbridge--open)
   (if (not rbridge-mode)
@@ -326,6 +322,7 @@
                               :begun #'rbridge--begun :lost #'rbridge--lost
                               :request #'rbridge--request :notice #'rbridge--notice
                               :at-once #'rbridge--at-once-p
+                              :lsp #'rbridge-lsp-possible-p
                               :wanted (lambda ()
                                         (or (rbridge-document-list) rbridge-folders (rbridge-window-frames)))
                               :refused (lambda (why)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -14,7 +13,7 @@ from typing import Generic, TypeVar
 from tests.conftest import Start
 from tests.editors.driver import Driver
 from tests.harness.daemon import Daemon
-from tests.harness.environment import Home, Ran, rbridge
+from tests.harness.environment import Home, Ran, rbridge, signalled
 from tests.harness.wait import until
 
 D = TypeVar("D", bound=Driver)
@@ -110,12 +109,12 @@ class Bench(Generic[D]):
         """The client on the host does nothing during the block: its watch does not see a change first."""
         pids = self.host.processes()
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+            signalled(pid, signal.SIGSTOP)
         try:
             yield
         finally:
             for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+                signalled(pid, signal.SIGCONT)
 
     def close(self) -> None:
         for editor in self._editors:

@@ -70,7 +70,13 @@ def test_what_it_says_of_itself(server: AttachServer, editor: Emacs) -> None:
     assert hello["version"] == 1
     assert hello["client"]["name"] == "Emacs"
     assert hello["client"]["pid"] == editor.pid
-    assert hello["capabilities"] == {"base64": True, "question": True, "folders": True, "diff": True}
+    assert hello["capabilities"] == {
+        "base64": True,
+        "question": True,
+        "folders": True,
+        "diff": True,
+        "lsp": True,  # Eglot is there
+    }
     assert "buffers" not in hello
     assert "folders" not in hello
 

@@ -2,6 +2,7 @@ vim9script
 # The documents that are open here, each in a buffer of its own.
 
 import autoload './folders.vim'
+import autoload './languages.vim'
 import autoload './link.vim'
 import autoload './listing.vim'
 import autoload './messages.vim'
@@ -47,6 +48,7 @@ enddef
 export def New(params: dict<any>): dict<any>
   return {
     id: params.id,
+    uri: get(params, 'uri', ''),
     host: params.host,
     path: params.path,
     name: params.path != '' ? fnamemodify(params.path, ':t') : params.name,
@@ -96,6 +98,7 @@ export def Show(doc: dict<any>, content: dict<any>, base: string)
 enddef
 
 export def Drop(doc: dict<any>)
+  languages.Forget(doc)
   silent! remove(docs, doc.id)
   silent! remove(by_buf, doc.buf)
 enddef
@@ -218,13 +221,18 @@ enddef
 # The document of a buffer that has only the name of a file in a folder that is shown; {} where there is none.
 def Fetched(buf: number): dict<any>
   var [folder, path] = folders.Around(bufname(buf))
-  if empty(folder)
+  var [error: dict<any>, params: dict<any>, over] = [{message: 'no answer'}, {}, false]
+  var Over = (fault: dict<any>, result: dict<any>) => {
+    [error, params, over] = [fault, result, true]
+  }
+  if !empty(folder)
+    folders.Ask(folder, 'fs/open', spelling.Said({path: path})->extend({create: true}), Over)
+  elseif languages.Possible() && link.Ready() && bufname(buf) =~ '^rbridge://[^/]\+/.'
+    path = bufname(buf)->matchstr('//[^/]*\zs.*') # a language server has named it
+    link.Ask('lsp/open', {uri: languages.Uri(bufname(buf))}, Over)
+  else
     return {}
   endif
-  var [error: dict<any>, params: dict<any>, over] = [{message: 'no answer'}, {}, false]
-  folders.Ask(folder, 'fs/open', spelling.Said({path: path})->extend({create: true}), (fault, result) => {
-    [error, params, over] = [fault, result, true]
-  })
   try
     link.Wait(READ, () => over)
   catch /^Vim:Interrupt$/
@@ -237,7 +245,8 @@ def Fetched(buf: number): dict<any>
   elseif has_key(docs, params.id) # under another name, as that of a link
     timer_start(0, (_) => window.Replace(buf, docs[params.id].buf))
   else
-    var doc = New(folders.Named(folder, path, params))->extend({base: params.base, buf: buf})
+    var doc = New(empty(folder) ? params : folders.Named(folder, path, params))
+      ->extend({base: get(params, 'base', ''), buf: buf})
     docs[doc.id] = doc
     by_buf[buf] = doc
     return doc
@@ -298,6 +307,7 @@ export def Read(buf: number)
   setlocal nomodeline
   &l:readonly = doc.readonly
   Refresh(doc)
+  languages.Begin(doc)
 enddef
 
 # BufWriteCmd.

@@ -103,7 +103,8 @@ def Begin()
       plugin: '0.1.0',
       pid: getpid(),
     },
-    capabilities: {base64: true, question: true, diff: true, folders: true},
+    capabilities: {base64: true, question: true, diff: true, folders: true}
+      ->extend(handlers.Languages() ? {lsp: true} : {}),
     buffers: handlers.Buffers(),
     folders: handlers.Folders(),
   }, (error, result) => {
@@ -173,7 +174,7 @@ def Try(sockets: list<string>)
   endif
 enddef
 
-# Begin to look for the daemon. `given` has Buffers(), Folders(), Begun(result), Lost(), Refused(error), and the
+# Begin to look for the daemon. `given` has Languages(), Buffers(), Folders(), Begun(result), Lost(), Refused(error), and the
 # dictionaries requests and notices, of functions by method; a request's calls its second argument with error and result.
 # A notice of which AtOnce(method, params) is true waits for nothing.
 export def Start(given: dict<any>)

@@ -5,6 +5,7 @@ import autoload './diff.vim'
 import autoload './documents.vim'
 import autoload './find.vim'
 import autoload './folders.vim'
+import autoload './languages.vim'
 import autoload './link.vim'
 import autoload './messages.vim'
 import autoload './question.vim'
@@ -79,6 +80,9 @@ def State(params: dict<any>)
     saving.Look(doc, (_) => documents.Release(doc))
   endif
   documents.Set(doc, {state: params.state})
+  if doc.connected
+    languages.Begin(doc)
+  endif
 enddef
 
 def Closed(params: dict<any>)
@@ -133,6 +137,7 @@ def Returned(doc: dict<any>, one: dict<any>)
     documents.Conflict(doc)
   endif
   documents.Set(doc, {state: one.state})
+  languages.Begin(doc)
   if doc.sent == ''
     Compared(doc, one.base)
     return
@@ -160,6 +165,7 @@ def Compared(doc: dict<any>, base: string)
 enddef
 
 def Lost()
+  languages.Lost()
   for doc in values(documents.All())
     documents.Refresh(doc)
   endfor
@@ -185,6 +191,7 @@ export def Start()
     # None touches a window. What was found comes before the answer that it was all.
     AtOnce: (method, params) => method == 'fs/found'
       || ['buffer/state', 'buffer/changed']->index(method) >= 0 && has_key(documents.All(), params.id),
+    Languages: languages.Possible,
     Buffers: Buffers,
     Folders: folders.Shown,
     Begun: Begun,
