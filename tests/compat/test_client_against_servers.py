@@ -146,7 +146,7 @@ def test_several_files_with_difficult_names(client: Client) -> None:
     client.finish(process, *tabs)
     for name in NAMES:
         saved(Path(os.fsdecode(os.path.join(directory, name))), b"new text of " + name)
-    assert sorted(os.listdir(directory)) == sorted(NAMES)
+    until(lambda: sorted(os.listdir(directory)) == sorted(NAMES), what="nothing else is there")
 
 
 def test_a_line_and_column_open_the_right_file(client: Client) -> None:

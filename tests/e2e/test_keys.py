@@ -14,6 +14,7 @@ from rbridge.server.keys import Key, Keys
 from tests.compat.editor import Editor
 from tests.e2e.conftest import Bridge, Join
 from tests.harness.daemon import Daemon
+from tests.harness.environment import signalled
 from tests.harness.sshd import Sshd
 from tests.harness.wait import until
 
@@ -153,7 +154,7 @@ def test_of_a_verified_host_the_document_goes_on_for_a_new_client(
     opened = editor.wait_open()
     tcp.until_host("train.py clean")
     for pid in tcp.ps():
-        os.kill(pid, signal.SIGKILL)
+        signalled(pid, signal.SIGKILL)
     tcp.until_laptop("train.py not connected")
     opened.write(NEW)
     tcp.until_laptop("train.py dirty not connected")

@@ -13,7 +13,7 @@ import pytest
 from tests.compat.editor import Editor
 from tests.e2e.conftest import Bridge, Join
 from tests.harness.daemon import Daemon
-from tests.harness.environment import Home, stop
+from tests.harness.environment import Home, signalled, stop
 from tests.harness.sshd import Sshd
 from tests.harness.wait import until
 
@@ -40,7 +40,7 @@ def kill(victim: str, bridge: Bridge) -> None:
     else:
         pids = bridge.ps()
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            signalled(pid, signal.SIGKILL)
         # A zombie still counts as a process whose save is under way.
         until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), what="the client is reaped")
 
@@ -53,7 +53,7 @@ def given_up(process: subprocess.Popen[bytes], bridge: Bridge) -> None:
     clients = bridge.ps()
     for pid in clients:
         if parent(pid) not in clients:
-            os.kill(pid, signal.SIGTERM)
+            signalled(pid, signal.SIGTERM)
     process.communicate(timeout=30)
 
 

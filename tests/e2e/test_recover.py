@@ -10,6 +10,7 @@ import pytest
 
 from tests.compat.editor import Editor, Opened
 from tests.e2e.conftest import Bridge
+from tests.harness.environment import signalled
 from tests.harness.wait import until
 
 OLD = b"print('old')\n"
@@ -20,7 +21,7 @@ def die(tunnel: Bridge) -> None:
     """All that runs on the host for us ends, as when it is switched off."""
     pids = tunnel.ps()
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        signalled(pid, signal.SIGKILL)
     until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
     tunnel.forward.cut()
 
@@ -215,7 +216,7 @@ def test_the_editor_outlives_a_client_that_is_told_to_end(tunnel: Bridge, editor
     opened = editor.wait_open()
     tunnel.until_host("train.py clean")
     for pid in tunnel.ps():
-        os.kill(pid, signal.SIGTERM)
+        signalled(pid, signal.SIGTERM)
     until(lambda: not tunnel.ps())
     tunnel.until_laptop("train.py not connected")
     opened.write(NEW)
