@@ -7,11 +7,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Debian's packages, each with the program that shows it is there.
+# Debian's packages, each with the program, or other file, that shows it is there.
 PROGRAMS = {
     "acl": "getfacl",
     "attr": "getfattr",
     "chromium": "chromium",
+    "clangd": "clangd",
+    "elpa-eglot": "/var/lib/dpkg/info/elpa-eglot.list",
     "emacs-nox": "emacs",
     "git": "git",
     "kakoune": "kak",
@@ -39,7 +41,7 @@ PROGRAMS = {
 class Area:
     """One word of ``python3 -m tests AREA``; *minutes* is when it is taken for hung and ended.
 
-    *parallel*: its tests share nothing, neither files nor ports nor a measure of time, and run side by side.
+    *parallel*: its tests share nothing, neither files nor ports, and run side by side.
     """
 
     name: str
@@ -50,8 +52,11 @@ class Area:
     """Its tests run VS Code, those in one process; see :mod:`tests.harness.code`."""
     repeats: int = 0
     """When at most so many of its tests failed, these are run once more, alone and one after the other. They
-    drive real editors by keys on a machine that may be busy; what passes only then is listed, so that
-    somebody looks at it."""
+    drive real editors by keys, or real servers and tunnels against the clock, on a machine that may be busy;
+    what passes only then is listed, so that somebody looks at it. None is whose file is about losses."""
+
+    servers: bool = False
+    """Its tests run language servers; see :mod:`tests.harness.servers`."""
 
     @property
     def directory(self) -> Path:
@@ -68,17 +73,18 @@ class Area:
 BASE = ("acl", "attr", "git", "pypy3", "ripgrep", "shellcheck", "tmux", "util-linux")
 SSH = ("openssh-client", "openssh-server")
 
-EDITORS = ("chromium", "emacs-nox", "kakoune", "micro", "nano", "vim-nox", "xterm", "xvfb")
+LSP = ("clangd", "elpa-eglot", "emacs-nox")
+EDITORS = ("chromium", "elpa-eglot", "emacs-nox", "kakoune", "micro", "nano", "vim-nox", "xterm", "xvfb")
 
 AREAS = {
     area.name: area
     for area in (
         Area("unit", BASE, 12, parallel=True),
         Area("compat", BASE, 8),
-        Area("e2e", (*BASE, *SSH, "sudo", "vim-nox"), 18),
+        Area("e2e", (*BASE, *SSH, "sudo", "vim-nox"), 18, parallel=True, repeats=2),
         Area("faults", (*BASE, *SSH, "sshfs", "strace", "vim-nox"), 12),
-        Area("editors", (*BASE, *SSH, *EDITORS), 45, parallel=True, code=True, repeats=3),
-        Area("lsp", (*BASE, *SSH), 12),
+        Area("editors", (*BASE, *SSH, *EDITORS), 45, parallel=True, code=True, servers=True, repeats=3),
+        Area("lsp", (*BASE, *SSH, *LSP), 12, parallel=True, servers=True, repeats=3),
         Area("ssh", (*BASE, *SSH), 12),
     )
 }

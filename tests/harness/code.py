@@ -110,9 +110,9 @@ def install() -> Code:
     return found
 
 
-def _ask(npm: Path, env: dict[str, str]) -> None:
+def _ask(npm: Path, env: dict[str, str], package: str = "code-server") -> None:
     """Raise OutOfReach where npm cannot even tell which versions there are: to install would try for long."""
-    words = [npm, "view", "code-server", "version", "--fetch-retries=1", "--fetch-timeout=30000"]
+    words = [npm, "view", package, "version", "--fetch-retries=1", "--fetch-timeout=30000"]
     try:
         done = subprocess.run(
             words,

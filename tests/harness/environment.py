@@ -16,6 +16,8 @@ from tests.harness.wait import Never, until
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = Path("/dev/shm")
+PROGRAMS = "/usr/bin:/bin"
+"""A PATH with the machine's own programs, and without those of the environment that the tests run in."""
 
 # Taken over from the person's environment; everything else is left out, so that nothing leaks in.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYENV_ROOT", "PYENV_VERSION")
@@ -134,12 +136,12 @@ class Home:
     def close(self) -> None:
         """End what still runs here, by its pid, and remove the directories."""
         for pid in self.processes():
-            _signal(pid, signal.SIGTERM)
+            signalled(pid, signal.SIGTERM)
         try:
             until(lambda: not self.processes(), 3.0)
         except Never:
             for pid in self.processes():
-                _signal(pid, signal.SIGKILL)
+                signalled(pid, signal.SIGKILL)
         for directory in (self._memory, self.root):
             if directory is not None:
                 shutil.rmtree(directory, onerror=_allow_and_retry)
@@ -192,7 +194,8 @@ def _pids() -> list[int]:
         return []
 
 
-def _signal(pid: int, number: int) -> None:
+def signalled(pid: int, number: int) -> None:
+    """Send a signal to a process that may have ended meanwhile."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:

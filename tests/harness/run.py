@@ -11,11 +11,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from tests.harness import code, setup, steps
+from tests.harness import code, servers, setup, steps
 from tests.harness.areas import AREAS, Area
 from tests.harness.steps import Result
 
 LANES = 2  # the fast part's checks run beside its tests
+SERVERS = "language servers"
 
 
 class Run:
@@ -57,7 +58,7 @@ class Run:
         """List what was skipped, repeated or failed, print the line that sums up, return the exit code."""
         skips = [(result.name, *skip) for result in self.results for skip in result.skips]
         repeated = [(result.name, *test) for result in self.results for test in result.repeated]
-        failed = [(result.name, *test) for result in self.results for test in result.failures]
+        failed = [(result.name, *test) for result in self.results for test in _failures(result)]
         for title, found in (("skipped", skips), ("passed only when repeated", repeated), ("failed", failed)):
             if found:
                 self.say(f"\n{title}:")
@@ -68,6 +69,13 @@ class Run:
             self.say(_faults(self.results))
         self.say(_sum(self.results))
         return 1 if any(result.failed for result in self.results) else 0
+
+
+def _failures(result: Result) -> list[tuple[str, str]]:
+    """What failed in it, a test or the step itself, with the first line of why."""
+    if result.failed and not result.failures:
+        return [(result.note or "itself", next(iter(result.output.splitlines()), ""))]
+    return result.failures
 
 
 def _sum(results: list[Result]) -> str:
@@ -97,11 +105,13 @@ def prepare(run: Run, area: Area) -> Path | None:
         setup.rmate_python()
         return Result("set up Python")
 
-    with ThreadPoolExecutor(LANES) as pool:
+    with ThreadPoolExecutor(LANES + 1) as pool:
         parts = [
             pool.submit(steps.timed, "set up Python", environment),
             pool.submit(steps.timed, "Debian packages", lambda: packages(area)),
         ]
+        if area.servers and not servers.ready():
+            parts.append(pool.submit(steps.timed, SERVERS, language_servers))
         results = [run.add(part.result()) for part in parts]
     return None if any(result.failed for result in results) else pythons[0]
 
@@ -109,6 +119,13 @@ def prepare(run: Run, area: Area) -> Path | None:
 def packages(area: Area) -> Result:
     installed = setup.install_packages(area.packages)
     return Result("Debian packages", note=f"installed {' '.join(installed)}" if installed else "all there")
+
+
+def language_servers() -> Result:
+    why = servers.install()
+    if why:
+        os.environ[servers.MISSING] = why
+    return Result(SERVERS, note=f"all but the client in node: {why}" if why else "installed")
 
 
 def vs_code(run: Run) -> Result:
@@ -173,6 +190,8 @@ def _all(run: Run, wanted: list[Area], amount: str) -> None:
             continue
         missing = area.arguments() and setup.missing_packages(area.packages)
         if missing and run.step("Debian packages", lambda a=area: packages(a)).failed:  # type: ignore[misc]
+            continue
+        if area.servers and not servers.ready() and run.step(SERVERS, language_servers).failed:
             continue
         if area.code and run.step("VS Code", lambda: vs_code(run)).failed:
             continue

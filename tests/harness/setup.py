@@ -92,9 +92,13 @@ def _alone(name: str) -> Iterator[None]:
 
 
 def missing_packages(packages: Iterable[str]) -> list[str]:
-    """Those whose program is not found."""
+    """Those whose program, or other file, is not found."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *ALSO_ON_PATH])
-    return sorted(one for one in packages if not shutil.which(PROGRAMS[one], path=path))
+
+    def found(name: str) -> bool:
+        return os.path.isfile(name) if os.path.isabs(name) else shutil.which(name, path=path) is not None
+
+    return sorted(one for one in packages if not found(PROGRAMS[one]))
 
 
 def install_packages(packages: Iterable[str], force: bool = False) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ NO_TESTS = 5  # pytest's exit code when it collected none
 TAIL = 300  # lines of output shown of a step that failed
 GRACE = 10.0  # seconds between asking a hung step to end and ending it
 REPEAT_SECONDS = 180.0  # for each test that is run once more
+LOSSES = re.compile(r"/test_(faults|kills|cuts|full_disks|recover)\b")  # a text that is lost once is lost
 FAILURES = 1  # pytest's exit code when tests failed, and nothing else did
 MOST_WORKERS = 8  # each has to import and collect all tests first
 # The person's own settings must not change what is tested; byte code is to be kept, it saves minutes.
@@ -38,8 +40,8 @@ LEFT_OUT = (
 @dataclass
 class Result:
     """What became of a step. *skips* holds (test, reason), *failures* (test, first line of why it failed) and
-    *repeated* the same of those that passed only when repeated, *proofs* what tests had to say for themselves,
-    *faults* by class how many there were and how many of them lost something.
+    *repeated* the same of those that passed only when repeated, *proofs* what tests had to say for
+    themselves, *faults* by class how many there were and how many of them lost something.
     """
 
     name: str
@@ -124,8 +126,9 @@ def pytest(area: Area, python: Path, amount: str = "") -> Result:
     seconds = area.minutes * 60 * (4 if amount == "--all" else 1)
     code, output, tests = _reported([*words, *beside, *last], python, seconds)
     failed = tests.those("failed")
-    if code == FAILURES and 0 < len(failed) <= area.repeats and not tests.running:
-        names = [test for test, _ in failed]
+    names = [test for test, _ in failed]
+    alone = not tests.running and not any(map(LOSSES.search, names))
+    if code == FAILURES and 0 < len(failed) <= area.repeats and alone:
         _, more, again = _reported([*words, *last], python, REPEAT_SECONDS * len(names), names)
         result.repeated = tests.repeat(again)
         output += f"\n\nonce more, alone:\n{more}"

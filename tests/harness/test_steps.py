@@ -1,5 +1,6 @@
 """What ``python3 -m tests`` counts and prints, with small pytest runs of its own."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -191,6 +192,23 @@ def test_what_failed_is_named_before_all_that_pytest_printed_and_at_the_end(caps
     out = capsys.readouterr().out
     assert "failed: test_a: not within 20 s\n    | long\n" in out
     assert out.endswith("\nfailed:\n  editors: test_a: not within 20 s\n\n0 passed, 1 failed, 0 skipped\n")
+
+
+def test_a_step_that_failed_without_a_test_is_named_too(capsys):
+    one = run.Run()
+    one.add(Result("mypy", failed=1, output="x.py:1: wrong\nmore"))
+    assert one.finish() == 1
+    assert "\nfailed:\n  mypy: itself: x.py:1: wrong\n" in capsys.readouterr().out
+
+
+def test_what_is_about_losses_is_not_repeated(area, monkeypatch):
+    made = area(SHAKY, repeats=3)
+    monkeypatch.setattr(steps, "LOSSES", re.compile("test_inner"))
+    result = steps.pytest(made, PYTHON)
+    assert (result.passed, result.failed, result.repeated) == (1, 2, [])
+    monkeypatch.undo()
+    assert steps.LOSSES.search("tests/lsp/real/test_faults.py::test_a[x]")
+    assert not steps.LOSSES.search("tests/editors/test_vscode.py::test_faults")
 
 
 def test_a_run_says_how_many_faults_there_were_and_how_many_lost_something(capsys):
