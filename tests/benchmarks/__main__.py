@@ -26,7 +26,7 @@ AREAS = {
     "scale": "1,000 documents of 20 hosts",
     "deltas": "what is sent of an edit, and how long that is computed",
     "editors": "rbridge's share of an open and of a save in each editor; folders of 100,000 files",
-    "lsp": "language servers",
+    "lsp": "language clients, through the bridge and beside it",
     "ssh": "connections",
 }
 RTTS = (0.0, 50.0, 200.0)

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rbridge.jsonrpc import Frames, frame
+from rbridge.jsonrpc import LIMIT, frame, parse
+from rbridge.lsp.framing import Frames
 
 RECEIVE = 1 << 20
 PATIENCE = 120.0
@@ -26,7 +27,7 @@ class Window:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(PATIENCE)
         self._socket.connect(str(path))
-        self._frames = Frames()
+        self._frames = Frames(LIMIT)
         self._numbers = itertools.count(1)
         self.ask(
             "initialize",
@@ -75,9 +76,9 @@ class Window:
                 return message["result"]
 
     def _next(self) -> dict[str, Any]:
-        while (message := self._frames.next()) is None:
+        while (body := self._frames.next()) is None:
             data = self._socket.recv(RECEIVE)
             if not data:
                 raise RuntimeError("the daemon has closed editor.sock")
             self._frames.feed(data)
-        return dict(message)
+        return dict(parse(body))

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rbridge.jsonrpc import Frames
+from rbridge.jsonrpc import LIMIT, parse
+from rbridge.lsp.framing import Frames
 from tests.harness.tap import Passed
 
 
@@ -32,10 +33,10 @@ def messages(passed: Iterable[Passed]) -> Iterator[Said]:
     """The messages in all that has *passed* since a plug-in connected."""
     frames: dict[tuple[int, bool], Frames] = {}
     for one in passed:
-        frame = frames.setdefault((one.connection, one.there), Frames())
+        frame = frames.setdefault((one.connection, one.there), Frames(LIMIT))
         frame.feed(one.data)
-        while (message := frame.next()) is not None:
-            yield Said(one.at, one.there, message)
+        while (body := frame.next()) is not None:
+            yield Said(one.at, one.there, parse(body))
 
 
 def when(passed: Iterable[Passed], record: bytes, *, there: bool) -> float:

@@ -8,6 +8,7 @@ each byte fails in one of the ways; with ``--all`` in each.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -47,6 +48,7 @@ OPENS = {
     **{one.name: sum(is_open(event) for event in one.events(HOST)) for one in links.LINKS},
     **{one.name: sum(is_open(event) for event in one.events) for one in CLIENTS},
 }
+FURTHER = (links.JOINED.name, links.STREAM.name)
 COSTLY = (links.MAIN.name, links.RESUMED.name)
 BESIDE = 150
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
@@ -110,16 +112,16 @@ class Daemon(server.Laptop):
         if case.name == links.RESUMED.name:
             before = self.line(main, Case(links.MAIN.name, CUT))
             await self.until(lambda: before.closed)
-        elif case.name == links.JOINED.name:
+        elif case.name in FURTHER:
             self.line(main, Case(links.MAIN.name, SILENCE))
             await self.until(lambda: (one := self.sessions.find(secret.decode())) and one.peer)
-            script = script.replace(b"join: 1", b"join: 0")  # nobody has dialled
+            script = re.sub(rb"join: \d", b"join: 0", script)  # nobody has dialled
         return self.line(script[: case.said], case)
 
     async def whole(self, case: Case) -> tuple[Line, list[Edit], list[str]]:
         """Play *case*, which does not fail; returns when all is said, with the folders that were shown."""
         line = await self.play(case)
-        before = OPENS[links.MAIN.name] if case.name in (links.RESUMED.name, links.JOINED.name) else 0
+        before = OPENS[links.MAIN.name] if case.name in (links.RESUMED.name, *FURTHER) else 0
         await self.until(lambda: line.spoken and len(self.editor.edits) == before + OPENS[case.name])
         await self.quiet()
         return line, list(self.editor.edits), [one.root.path for one in self.editor.folders]
