@@ -261,7 +261,7 @@ def test_a_comparison_is_gone_with_its_buffer(bench: Bench[Emacs]) -> None:
     editor.until_text("X" + THREE)
     editor.command("rbridge-diff")
     until(lambda: editor.comparing == THREE, what=editor.screen())
-    assert "+Xone" in editor.screen()
+    until(lambda: "+Xone" in editor.screen())
     assert file.read_text() == THREE
     editor.turn_to("train.py")
     editor.close(discard=True)

@@ -86,7 +86,8 @@ def test_a_picture_of_it(editor: VSCode, server: FolderServer, tmp_path: Path) -
     editor.tree.open("src/model.py")
     editor.sees("src/model.py")
     until(lambda: len(editor.look(COLOURS)) > 3, what="the text is coloured")
-    assert editor.tree.search("Model") == [("src/model.py", 5), ("train.py", 12)]
+    editor.tree.search("Model")
+    until(lambda: editor.tree.matches == [("src/model.py", 5), ("train.py", 12)])
     assert editor.host("return vscode.workspace.workspaceFolders ?? []") == []
     titles = "return [...document.querySelectorAll('.pane-header .title')].map((one) => one.textContent)"
     assert "rbridge: gpu1:project" in editor.look(titles)

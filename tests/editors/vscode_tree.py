@@ -324,15 +324,21 @@ class VSCodeTree(Tree):
 
         def over() -> bool:
             view = self._view(title)
-            return (
-                view["title"] != ""
-                and "searching" not in view["message"]
-                and (view["rows"] or view["message"])
-            )
+            drawn = any(one["level"] > 1 for one in view["rows"]) or view["message"]
+            return bool(view["title"] and "searching" not in view["message"] and drawn)
 
         until(over, LONG, f"the search for {query} has ended")
         self._found = self._matches
-        return self.matches
+        last = self.matches
+
+        def stands() -> bool:
+            """The files are opened one after the other."""
+            nonlocal last
+            before, last = last, self.matches
+            return last == before
+
+        until(stands, LONG, f"the matches of {query} are drawn", every=0.3)
+        return last
 
     def _matches(self) -> list[Row]:
         """The rows below those of the files; each with the path of its file."""
