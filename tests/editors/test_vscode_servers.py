@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.editors.vscode import VSCode
 from tests.harness import servers
 from tests.harness.client import Builds
 from tests.harness.daemon import Daemon
-from tests.harness.environment import Home
+from tests.harness.environment import Home, signalled
 from tests.harness.sshd import Sshd
 from tests.harness.wait import until
 
@@ -98,8 +97,7 @@ class Project:
         """A crash of a language server."""
         found = self.running(program)
         for pid in found:
-            with contextlib.suppress(ProcessLookupError):  # it was the child of one of them
-                os.kill(pid, signal.SIGKILL)
+            signalled(pid, signal.SIGKILL)  # it may have been the child of one of them
         return found
 
     def diagnostics(self) -> list[list[str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from tests.editors.code_server import START, Stage, call
 from tests.editors.driver import LONG, Choice, Driver
 from tests.editors.vscode_tree import VSCodeTree
-from tests.harness.environment import Home
+from tests.harness.environment import Home, signalled
 from tests.harness.wait import Never, until
 
 ASKED = 2.0  # seconds after a conflict in which VS Code has asked what to do
@@ -350,7 +349,7 @@ class VSCode(Driver):
     def _gone(self) -> None:
         """End it all: an extension host waits for hours for its window to come back."""
         self.stage.browser("await close(args.name)", name=self.name)
-        _end(self._pid)
+        signalled(self._pid, signal.SIGKILL)
         self._calls.unlink(missing_ok=True)
 
 
@@ -387,10 +386,3 @@ def _lives(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:1]
     except OSError:
         return False
-
-
-def _end(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return

@@ -17,7 +17,7 @@ from tests.e2e.test_keys import give, issue
 from tests.harness import servers
 from tests.harness.client import Builds
 from tests.harness.daemon import Daemon
-from tests.harness.environment import Home, rbridge, stop
+from tests.harness.environment import Home, rbridge, signalled, stop
 from tests.harness.sshd import Sshd
 from tests.harness.wait import until
 from tests.lsp.client import PATIENCE, Client, Failed, texts_of
@@ -99,8 +99,7 @@ class Project:
         found = self.running(program)
         assert found, f"no {program} runs on the host"
         for pid in found:
-            with contextlib.suppress(ProcessLookupError):  # it was the child of one of them
-                os.kill(pid, signal.SIGKILL)
+            signalled(pid, signal.SIGKILL)  # it may have been the child of one of them
 
     def close(self) -> None:
         for client in self._clients:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.editors.nvim import Neovim
 from tests.harness import servers
 from tests.harness.client import Builds
 from tests.harness.daemon import Daemon
-from tests.harness.environment import Home
+from tests.harness.environment import Home, signalled
 from tests.harness.sshd import Sshd
 from tests.harness.wait import until
 from tests.lsp.real.conftest import TRAIN, words_of
@@ -84,8 +83,7 @@ class Desk:
         found = [pid for pid in self.bridge.home.processes() if program in words_of(pid)]
         assert found, f"no {program} runs on the host"
         for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            signalled(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
