@@ -131,8 +131,9 @@ def test_who_only_listens_or_only_talks_is_not_idle(served, monkeypatch, text):
 
 def test_a_laptop_that_takes_nothing_holds_the_server_up_and_not_the_memory(served, monkeypatch):
     monkeypatch.setattr(streams, "FULL", 100_000)
+    served.run("import os\nos.read(0, 1)\nfor n in range(400):\n    os.write(1, bytes([n % 256]) * 100_000)\n")
     served.line.deaf = True
-    served.run("import os\nfor n in range(400):\n    os.write(1, bytes([n % 256]) * 100_000)\n")
+    served.line.say("bytes", b"x")
     served.host.until(lambda: served.lane.waiting > 100_000)
     taken = progress(served)
     assert served.lane.waiting < 300_000
@@ -228,8 +229,9 @@ def test_the_last_words_are_a_short_line(said, line):
 def test_nothing_is_read_while_it_is_not_wanted(served, monkeypatch):
     """What is not read is not in memory: the descriptor is not watched either."""
     monkeypatch.setattr(streams, "FULL", 50_000)
+    served.run("import os\nos.read(0, 1)\nwhile True: os.write(1, bytes(100_000))\n")
     served.line.deaf = True
-    served.run("import os\nwhile True: os.write(1, bytes(100_000))\n")
+    served.line.say("bytes", b"x")
     served.host.until(lambda: served.lane.waiting > 50_000)
     progress(served)
     before = served.lane.waiting

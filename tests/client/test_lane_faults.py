@@ -125,13 +125,15 @@ def test_the_end_of_one_whose_words_the_laptop_is_slow_to_take_waits_for_them(se
 
     for module in (streams, lane):
         monkeypatch.setattr(module, "FULL", 50_000)
-    served.line.deaf = True
     pid = served.run(
         "import os, time\n"
+        "os.read(0, 1)\n"
         "if os.fork(): os._exit(0)\n"
         "os.setpgid(0, 0)\n"
         "for n in range(100): os.write(1, bytes([n]) * 100_000)\n"
     )
+    served.line.deaf = True
+    served.line.say("bytes", b"x")
     served.host.until(lambda: served.lane.waiting > 50_000)
     served.host.until(lambda: served.live(lane.LOOK) or gone(pid))
     for _ in range(5):
