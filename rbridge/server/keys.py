@@ -7,20 +7,15 @@ are void. A host whose *identity* (its ssh key) has changed has no key any more:
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import re
 import secrets
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 
-from rbridge import system
 from rbridge.errors import CannotCreate, Denied, clean
 from rbridge.private import check_private, make_private
+from rbridge.server import privatefiles
 from rbridge.server.log import logger
 from rbridge.wire.auth import KEY_SIZE
 from rbridge.wire.codec import is_hex, word
@@ -29,9 +24,6 @@ ID_SIZE = 8
 PREVIOUS = 4  # keys that still count beside the newest: as many connects in a row may have gone wrong
 LONGEST = 16384  # bytes of a file
 NAME = 255  # characters of a host's name
-
-_PLAIN = re.compile(r"[a-z0-9_][a-z0-9._-]{0,63}")
-_SUFFIX = ".json"
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ class Keys:
         """
         key = Key(clean(name[:NAME]), identity, secrets.token_hex(ID_SIZE), secrets.token_bytes(KEY_SIZE))
         path = self._path(key.name)
-        with self._locked() as directory:
+        with privatefiles.locked(self.root) as directory:
             try:
                 before = [old for old in _read(path) if old.identity == identity]
             except FileNotFoundError:
@@ -88,7 +80,7 @@ class Keys:
     def confirm(self, key: Key) -> None:
         """The host has used *key*: those issued before it are void. Raises Denied and CannotCreate."""
         path = self._path(key.name)
-        with self._locked() as directory:
+        with privatefiles.locked(self.root) as directory:
             try:
                 keys = _read(path)
             except FileNotFoundError:  # dropped meanwhile
@@ -115,7 +107,7 @@ class Keys:
         """Each host's keys, newest first."""
         check_private(self.root)
         for entry in os.listdir(self.root):
-            if entry.endswith(_SUFFIX):
+            if entry.endswith(privatefiles.SUFFIX):
                 path = os.path.join(self.root, entry)
                 try:
                     keys = _read(path)
@@ -129,39 +121,13 @@ class Keys:
                 else:
                     logger.warning("%s is not the key of %s", path, keys[0].name)
 
-    @contextmanager
-    def _locked(self) -> Iterator[int]:
-        """Alone with the keys, with a descriptor of their directory; raises Denied."""
-        check_private(self.root)
-        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield fd
-        finally:
-            os.close(fd)
-
     def _path(self, name: str) -> str:
-        """Where the keys of *name* are; no two names share a place, on a disk that ignores case neither."""
-        if not _PLAIN.fullmatch(name):
-            mark = sha256(name.encode()).hexdigest()[:16]
-            name = f"{word(name).lower().lstrip('.')[:40]}~{mark}"
-        return os.path.join(self.root, name + _SUFFIX)
+        return privatefiles.place(self.root, name)
 
 
 def _read(path: str) -> list[Key]:
     """The keys in the file at *path*, newest first; raises FileNotFoundError and Denied."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        why = "is a symbolic link" if os.path.islink(path) else f"cannot be opened: {error.strerror}"
-        raise Denied(f"{path} {why}", "remove it") from None
-    try:
-        _check(path, os.fstat(fd))
-        data = os.read(fd, LONGEST)
-    finally:
-        os.close(fd)
+    data = privatefiles.read(path, LONGEST)
     try:
         said = json.loads(data)
         each = [said, *said["previous"]]
@@ -174,33 +140,8 @@ def _read(path: str) -> list[Key]:
     return keys
 
 
-def _check(path: str, found: os.stat_result) -> None:
-    """Raise Denied unless what is open as *path* is a file of ours alone."""
-    mode = stat.S_IMODE(found.st_mode)
-    if not stat.S_ISREG(found.st_mode):
-        raise Denied(f"{path} is not a regular file", "remove it")
-    if found.st_uid != os.geteuid():
-        raise Denied(f"{path} belongs to {system.user_name(found.st_uid)}", "remove it")
-    if mode & 0o077:
-        raise Denied(f"{path} can be reached by others (mode {mode:04o})", f"run: chmod 600 {path}")
-
-
 def _replace(path: str, keys: list[Key], directory: int) -> None:
     """Make *keys*, newest first, the content of *path* in *directory*, on the disk; raises CannotCreate."""
     each = [{"id": key.id, "key": key.secret.hex()} for key in keys]
     about = {"name": keys[0].name, "identity": keys[0].identity, **each[0], "previous": each[1:]}
-    staged = f"{path}.{secrets.token_hex(4)}"
-    try:
-        fd = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(json.dumps(about).encode())
-                file.flush()
-                os.fsync(fd)
-            os.replace(staged, path)
-        except OSError:
-            os.unlink(staged)
-            raise
-        os.fsync(directory)
-    except OSError as error:
-        raise CannotCreate(f"cannot write {path}: {error.strerror}") from error
+    privatefiles.replace(path, json.dumps(about).encode(), directory)
