@@ -17,6 +17,7 @@ import ast
 import hashlib
 import io
 import os
+import shlex
 import sys
 import tempfile
 import tokenize
@@ -247,23 +248,24 @@ def candidates() -> list[str]:
     return [*FIRST, *(f"python3.{minor}" for minor in versions), "pypy3"]
 
 
-def header(begin: int, end: int) -> bytes:
+def header(begin: int, end: int, python: str = "") -> bytes:
     """The shell lines in front of the zip; *begin* and *end*: where archive.py lies, from the file's end."""
+    first = [shlex.quote(python)] if python else []
     text = HEADER.format(
         version=__version__,
         oldest=".".join(map(str, OLDEST)),
-        candidates=" ".join(candidates()),
+        candidates=" ".join([*first, *candidates()]),
         start=START.format(oldest=OLDEST, begin=begin, end=end),
     )
-    return text.encode("ascii")
+    return os.fsencode(text)
 
 
-def content() -> bytes:
-    """The whole file."""
+def content(python: str = "") -> bytes:
+    """The whole file; it tries *python* first, for a host where it would find none by itself."""
     loader = source(LOADER)
     draft = archive(b"")
     begin = len(draft) - draft.index(loader)
-    return archive(header(begin, begin - len(loader)))
+    return archive(header(begin, begin - len(loader), python))
 
 
 def archive(prefix: bytes) -> bytes:

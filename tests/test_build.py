@@ -1,4 +1,7 @@
-"""The single-file client: what is in it, and that it runs wherever a Python 3.6 can be found."""
+"""The single-file client: what is in it, and that it runs wherever a Python 3.6 can be found.
+
+Long, because all of it is about one file that is built in one way.
+"""
 
 import ast
 import functools
@@ -364,6 +367,16 @@ exec {python} -I -S -c "$code" "$@"
 def test_a_python_that_is_too_old_is_passed_over(home, monkeypatch, single):
     good = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
     path = only(home, monkeypatch, single, first=TOO_OLD.format(python=sys.executable), second=good)
+    assert home.run([path, "--version"]).ok().out == f"rbridge {__version__}\n"
+    assert (home.path / "asked").read_text() == "asked\n"
+
+
+def test_a_python_that_is_named_when_it_is_built_is_tried_first(home, monkeypatch):
+    good = home.script(
+        "it's here/python", f'#!/bin/sh\necho asked >>"$HOME/asked"\nexec {sys.executable} "$@"\n'
+    )
+    monkeypatch.setattr(build, "candidates", lambda: ["none-such"])
+    path = home.file("rbridge", build.content(str(good)), 0o755)
     assert home.run([path, "--version"]).ok().out == f"rbridge {__version__}\n"
     assert (home.path / "asked").read_text() == "asked\n"
 
