@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 
 from rbridge.client import reception, settings, sockets
 from rbridge.client import rendezvous as found_by
@@ -45,3 +47,21 @@ def test_the_sockets_of_clients_in_the_background_are_no_listeners(here, listeni
     listening(here.runtime / "daemon.sock")
     found = found_by.shared_sockets((os.geteuid(),), [])
     assert [os.path.basename(one.path) for one in found] == ["daemon.sock"]
+
+
+def test_sockets_that_logins_left_behind_do_not_hide_the_one_that_lives(told, rendezvous, listening):
+    for number in range(found_by.MOST_SOCKETS + 4):
+        listening(rendezvous / f"dead-{number}.sock", 100 + number)  # bound, and nobody listens
+    with socket.socket(socket.AF_UNIX) as lives:
+        lives.bind(str(rendezvous / "lives.sock"))
+        lives.listen()
+        os.utime(rendezvous / "lives.sock", (1, 1))
+        assert f"~/.rbridge/{os.uname().nodename}/lives.sock" in [label for label, _ in told()]
+    assert [path.name for path in rendezvous.iterdir()] == ["lives.sock"]
+
+
+def test_a_new_socket_that_does_not_listen_yet_is_not_removed(told, rendezvous, listening):
+    for number in range(found_by.MOST_SOCKETS + 1):
+        listening(rendezvous / f"{number}.sock", int(time.time()))
+    assert [label for label, _ in told()] == [USUAL[0]]
+    assert len(list(rendezvous.iterdir())) == found_by.MOST_SOCKETS + 1
