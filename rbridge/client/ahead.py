@@ -47,6 +47,7 @@ NAMES = (
     "rbridge.client.lookup",
     "rbridge.client.mine",
     "rbridge.client.news",
+    "rbridge.client.passage",
     "rbridge.client.rcfiles",
     "rbridge.client.refusal",
     "rbridge.client.rendezvous",

@@ -121,6 +121,9 @@ def where(path: str) -> "Dict[str, str]":
     """
     if not path:
         return {}
+    port = ":" + path.lstrip(":")
+    if port[1:].isdigit() and not os.path.lexists(path):
+        return {"path": port, "real": port}
     try:
         named = os.path.abspath(path)
         try:

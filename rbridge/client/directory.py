@@ -50,24 +50,41 @@ def send(delivery: "Delivery", source: "Source") -> Document:
     """Say ``folder``. Raises NoInput where nobody knows what that is, and NotListening."""
     delivery.unspoilt = True
     if not delivery.first.link:
-        what = "not opened: {} is a directory, and {} is an rmate server, which takes files only"
+        what = "not opened: {} is {}, and {} is an rmate server, which takes files only"
+        kind, hint = ("no file", "") if source.port else ("a directory", "give the files in it, or ")
         label = delivery.first.label
-        raise NoInput(what.format(source.path, label), "give the files in it, or connect to rbridge there")
+        raise NoInput(what.format(source.path, kind, label), hint + "connect to rbridge there")
     peer = delivery.begin_session()
     document = Document(source, peer)
-    document.before = os.fstat(source.fd)
+    if source.fd >= 0:
+        document.before = os.fstat(source.fd)
     start = delivery.link(peer)
-    said = headers(source, delivery.options)
-    if delivery.fresh and delivery.options.new:
-        said["new"] = "yes"
+    said = record(source, delivery.options, delivery.fresh and delivery.options.new)
     delivery.fresh = delivery.unspoilt = False
     try:
-        send_all(peer.sock, start + peer.wire.say(Record("folder", said)), delivery.options.patience)
+        send_all(peer.sock, start + peer.wire.say(said), delivery.options.patience)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         what = "{}: {} closed the connection while it was sent ({})"
         raise NotListening(what.format(source.path, peer.label, why), "nothing was changed") from None
     return document
+
+
+def record(source: "Source", options: "Options", new: bool) -> Record:
+    """``folder``, or ``port``. *new*: in a window of its own."""
+    if source.port:
+        return Record("port", port(source, True))
+    said = headers(source, options)
+    if new:
+        said["new"] = "yes"
+    return Record("folder", said)
+
+
+def port(source: "Source", show: bool) -> "Dict[str, str]":
+    """The headers that say which port; *show*: in the browser, too."""
+    number, _, wanted = source.port.partition(":")
+    said = {"port": number, "wanted": wanted, "url": codec.quote(source.url) if show else ""}
+    return dict({name: value for name, value in said.items() if value}, token=source.token)
 
 
 def headers(source: "Source", options: "Options") -> "Dict[str, str]":
@@ -83,7 +100,7 @@ def again(source: "Source", show: bool, waits: bool) -> "Dict[str, str]":
     """Those of its ``resume``, with which a daemon that was started anew shows it as the one before it did;
     *show*: the user has opened it again.
     """
-    said = dict(named(source, waits), folder="yes")
+    said = port(source, show) if source.port else dict(named(source, waits), folder="yes")
     if show:
         said["re-activate"] = "yes"
     return said

@@ -54,7 +54,7 @@ def edit_here(
     options: "Options", sources: "List[Source]", reason: RbridgeError, report: "Callable[[str], None]"
 ) -> None:
     """Hand over to the fallback editor, if there is one, because of *reason*."""
-    words = command(options)
+    words = [] if any(source.port for source in sources) else command(options)
     if words:
         run(words, sources, reason, report)
 

@@ -6,6 +6,7 @@ To look at it may hang with its file server, so that is done in a thread.
 import os
 import stat
 
+from rbridge.client.handover import NETWORK, identified
 from rbridge.client.options import Request
 from rbridge.client.source import NOTHING, Source
 from rbridge.errors import clean
@@ -20,6 +21,9 @@ def differs(file: "Message") -> str:
     real = file.path("real")
     shown = clean(file.get("path"))
     try:
+        if file.get("port"):
+            same = file.get("directory") == identified(NETWORK)
+            return "" if same else "{}: it is in another network namespace".format(shown)
         if not file.descriptors:
             there = os.stat(os.path.dirname(real))
             same = file.get("directory") == "{}:{}".format(there.st_dev, there.st_ino)
@@ -43,7 +47,7 @@ def differs(file: "Message") -> str:
 
 def see(source: Source) -> None:
     """Note what *source*'s file is, and where its path leads. Raises OSError."""
-    source.resolved = os.path.realpath(source.real)
+    source.resolved = source.real if source.port else os.path.realpath(source.real)
     if source.fd >= 0:
         source.found = os.fstat(source.fd)
 
@@ -63,6 +67,8 @@ def source(file: "Message") -> Source:
     found.device = file.number("device", -1)
     found.part = file.get("part")
     found.diff = file.get("diff")
+    found.port = file.get("port")
+    found.url = file.get("url")
     found.read_only = file.get("read-only") == "yes"
     found.unprotect = file.get("unprotect") == "yes"
     found.stdin = file.get("stdin") == "yes"

@@ -29,10 +29,13 @@ ANSWER = 2.0
 FLAGS = ("wait", "new", "read_only", "force", "keep_focus", "large", "verbose")
 """Options that are handed over with the files."""
 
-TEXTS = ("path", "real", "name", "type", "selection", "part", "diff")
+TEXTS = ("path", "real", "name", "type", "selection", "part", "diff", "port", "url")
 NUMBERS = ("line", "column", "start", "size", "mode", "device")
 MARKS = ("read_only", "unprotect", "stdin", "follow", "folder")
 """What is handed over of a source."""
+
+NETWORK = "/proc/self/ns/net"
+"""What a port is in, as a file is in a directory."""
 
 
 class Declined(Exception):
@@ -172,7 +175,7 @@ def described(source: "Source") -> "Dict[str, str]":
         if getattr(source, name):
             headers[name.replace("_", "-")] = "yes"
     if source.fd < 0:
-        headers["directory"] = identified(os.path.dirname(source.real))
+        headers["directory"] = identified(NETWORK if source.port else os.path.dirname(source.real))
     return headers
 
 

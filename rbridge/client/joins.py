@@ -29,7 +29,7 @@ KEPT = 130.0
 """Seconds after which a connection is ended over which a text went that nobody answers: it is there."""
 
 
-DIALS = 64
+DIALS = 256
 """Further connections up to which a dial is answered: each costs a descriptor, and at first a thread."""
 
 

@@ -15,6 +15,9 @@ if MYPY:
     from typing import Dict, List, Mapping, Union
 
 NAMES = ("host", "port", "unixsocket")
+SYSTEM = "/etc/rbridge.conf"
+"""The administrator's settings, spelled as ours."""
+
 SIZE = 64 * 1024  # bytes of a settings file that are read; real ones have a few lines
 
 
@@ -57,11 +60,11 @@ def _unquoted(value: str) -> str:
     return value.partition(" #")[0].split()[0] if not value.startswith("#") else ""
 
 
-def read_text(path: str) -> str:
-    """The text of a settings file, "" when it cannot be read."""
+def read_text(path: str, size: int = SIZE) -> str:
+    """The text of a settings file, at most *size* bytes of it, "" when it cannot be read."""
     try:
         with open(path, "rb") as file:
-            return file.read(SIZE).decode("utf-8", "surrogateescape")
+            return file.read(size).decode("utf-8", "surrogateescape")
     except OSError:
         return ""
 

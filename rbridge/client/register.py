@@ -6,7 +6,7 @@ from rbridge.client import content
 from rbridge.client.delivery import CLOSED, LOST, OPEN, REFUSED, SENT, SMALL, Document
 from rbridge.client.pool import Pool
 from rbridge.client.source import NOTHING
-from rbridge.client.standing import device, inode, is_unsaved, state
+from rbridge.client.standing import device, inode, is_unsaved, note_place, opened, state
 from rbridge.client.worker import Worker
 from rbridge.errors import NotListening, RbridgeError, clean
 
@@ -31,6 +31,7 @@ BASE_AFTER = 0.02
 """Seconds after the editor has a document until we load what saving takes: first the command returns."""
 
 REFUSAL_CODES = {"denied": 77, "read-only": 77, "too-large": 66, "gone": 66, "conflict": 75, "no-space": 75}
+REFUSAL_CODES.update({"busy": 75, "unanswered": 75})
 """Exit codes for an ``open`` that was refused, 69 for any other reason."""
 
 
@@ -135,10 +136,7 @@ class Register:
             for caller in document.openers:
                 caller.say(line)
         if document.state == SENT or document.openers:
-            line = "{}: open in {} on {}".format(
-                document.source.shown, document.editor or "an editor", self.label
-            )
-            self.with_editor(document, line)
+            self.with_editor(document, opened(document, self.label))
 
     def refused(self, document: Document, reason: str, message: str) -> None:
         """The other side does not open it."""
@@ -259,7 +257,7 @@ class Register:
         self._tokens[document.source.token] = document
         self._requests[document.source.token] = (options, new)
         if document.source.folder:
-            document.message = "folder"  # in ``rbridge status``
+            document.message = "port" if document.source.port else "folder"  # in ``rbridge status``
         document.real = document.source.resolved
         if not document.source.stdin and not document.real:
             self.work(document, lambda: os.path.realpath(document.source.real), resolved)
@@ -273,16 +271,19 @@ class Register:
         seconds = time_to_answer(patience(document, options), sent)
         document.timer = self.loop.at(seconds, lambda: self.overdue(document))
 
-    def renew(self, document: Document) -> None:
+    def renew(self, document: Document, seconds: float = IN_FLIGHT / SLOWEST) -> None:
         """The laptop is at work on its answer: that takes as long as the line takes for what it asks for."""
         if document.timer is not None:
             document.timer.cancel()
-            self.expect(document, IN_FLIGHT)
+            seconds += patience(document, self._requests[document.source.token][0])
+            document.timer = self.loop.at(seconds, lambda: self.overdue(document))
 
     def with_editor(self, document: Document, line: str) -> None:
         """The editor has it: tell who opened it, and note what the edit starts from."""
         first = document.state == SENT
         document.state = OPEN
+        if document.source.port:
+            note_place(document)
         document.focused = self.loop.clock()
         if document.timer is not None:
             document.timer.cancel()

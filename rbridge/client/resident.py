@@ -12,6 +12,7 @@ from rbridge.client.pool import STUCK
 from rbridge.client.register import Caller, Register, forget, is_unsaved, patience, state
 from rbridge.client.saving import Saving, no_answer
 from rbridge.client.session import Session
+from rbridge.client.standing import opened
 from rbridge.errors import NotListening, clean
 from rbridge.wire.records import Record
 
@@ -25,6 +26,9 @@ if MYPY:
     from rbridge.client.source import Source
 
 __all__ = ["Caller", "Resident"]
+
+ASKED = 330.0
+"""Seconds that the laptop's user has to answer a question: the daemon gives up earlier."""
 
 PATIENT = 24 * 3600.0
 """Seconds that documents stay open without a laptop."""
@@ -131,7 +135,7 @@ class Resident(Register):
         """*document* is open already: have the user see it, where *source* says."""
         session = self.session
         assert session is not None
-        document.source.shell = source.shell
+        document.source.shell, document.source.url = source.shell, source.url
         self.let_go(source)
         document.openers.append(caller)
         if caller.waits:
@@ -146,8 +150,7 @@ class Resident(Register):
         if session.ready and not options.keep_focus:
             # told now: the answer to this may be long in coming, and changes nothing
             session.texts.resume(document, source.selection, True)
-        line = "{}: open in {} on {}".format(source.shown, document.editor or "an editor", self.label)
-        self.with_editor(document, line)
+        self.with_editor(document, opened(document, self.label))
 
     def _not_compared(self, document: Document, source: "Source") -> None:
         """Who wanted *document*, which was open already, beside another one has waited long enough."""
@@ -288,6 +291,10 @@ class Resident(Register):
     def stands(self, document: Document, shown: str, message: str) -> None:
         """How the laptop says that it stands there."""
         document.shown, document.message = clean(shown), clean(message)
+        if document.source.port and document.state == SENT:  # a person is asked, who may take his time
+            self.renew(document, ASKED)
+            for caller in document.openers:
+                caller.say("{}: {}".format(document.source.shown, document.message))
         if shown == "clean":
             document.failure = ""  # nothing there is still to be saved: the user chose this file's text
 

@@ -19,7 +19,7 @@ MYPY = False
 if MYPY:
     from typing import Dict, List, Mapping, Optional, Tuple
 
-SYSTEM = "/etc/rbridge.conf"
+SYSTEM = rcfiles.SYSTEM
 TYPES, LINT = "types", "lint"
 
 _C = ("c", "cpp", "objective-c", "objective-cpp", "cuda-cpp")

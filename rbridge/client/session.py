@@ -33,6 +33,7 @@ if MYPY:
 
 FILE = ("opened", "refused", "save", "fetch", "focus", "state", "mine", "ask", "cancel", "close")
 FOLDER = ("opened", "refused", "ask", "cancel", "close")
+PORT = ("opened", "refused", "state", "close")
 STREAM = ("stream", "bytes", "ended")
 FAREWELL = 5.0  # seconds that the end waits for a lost daemon, to tell it what was closed
 
@@ -110,7 +111,7 @@ class Session(Owner):
     def about(self, channel: Channel, document: "Document", record: Record) -> None:
         """A record about an open *document*."""
         command, headers = record.command, record.headers
-        if command not in (FOLDER if document.source.folder else FILE):
+        if command not in (PORT if document.source.port else FOLDER if document.source.folder else FILE):
             raise RemoteProtocolError("{} is not said of {}".format(command, document.source.path))
         if command == "opened":
             self.opened(document, headers)

@@ -40,6 +40,8 @@ class Source:
     the user wants it written all the same. *device* is the file system, st_dev, -1 where that is not known.
     *shell* are the variables of the shell that it was opened from, None where they are our own.
     *diff*: ``left`` or ``right``, and a name, where it is to be compared with another one of that name.
+    *port*: it is no file at all, but a port of this host, and behind a colon the one that is wanted for it on
+    the laptop; or 0, for nothing but *url*, which the browser there is to show.
     Of what was handed over a thread has seen where the path leads, *resolved*, and the file, *found*.
     """
 
@@ -56,6 +58,7 @@ class Source:
         "name",
         "part",
         "path",
+        "port",
         "read_only",
         "real",
         "resolved",
@@ -67,6 +70,7 @@ class Source:
         "token",
         "type",
         "unprotect",
+        "url",
     )
 
     def __init__(self, path: str, real: str, request: "Request") -> None:
@@ -88,6 +92,8 @@ class Source:
         self.unprotect = False
         self.stdin = False
         self.diff = ""
+        self.port = ""
+        self.url = ""
         self.resolved = ""
         self.found: "Optional[os.stat_result]" = None
         self.device = -1

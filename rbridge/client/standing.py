@@ -1,5 +1,7 @@
 """How a document of this host stands: the words for ``status``, and what its file was."""
 
+import os
+
 from rbridge.client.delivery import SENT
 
 MYPY = False
@@ -33,6 +35,24 @@ def is_unsaved(document: "Document") -> bool:
     """Whether what the user wrote last may not be on the disk."""
     coming = document.arriving > 0
     return bool(document.failure) or coming or document.shown in ("dirty", "saving", "conflict")
+
+
+def opened(document: "Document", label: str) -> str:
+    """The line that says where it is open; *label* is what the laptop is called."""
+    source = document.source
+    port = source.port.partition(":")[0]
+    if port in ("", "0"):
+        return "{}: open in {} on {}".format(source.shown, document.editor or "an editor", label)
+    line = "{} on {} leads to port {} of {}{}"
+    shown = ", and is open in the browser" if source.url else ""
+    return line.format(document.editor, label, port, os.uname().nodename, shown)
+
+
+def note_place(document: "Document") -> None:
+    """Remember where on the laptop a port is: another daemon is to have it there again."""
+    here, there = document.source.port.partition(":")[0], document.editor.rpartition(":")[2]
+    document.source.port = here + (":" + there if there.isdigit() else "")
+    document.message = document.editor
 
 
 def state(document: "Document") -> str:

@@ -55,7 +55,8 @@ def run(arguments: "List[str]", alone: bool = True) -> int:
 
 def safe(row: "Message") -> bool:
     """Whether every edit of this file is on the disk, as far as can be known."""
-    return row.get("state") == "clean" and row.get("connected") == "yes"
+    port = row.get("path").startswith(":")
+    return port or (row.get("state") == "clean" and row.get("connected") == "yes")
 
 
 def cells(row: "Message") -> "List[str]":

@@ -131,7 +131,7 @@ def begin(
     said: "Dict[str, str]",
 ) -> None:
     """Begin what is wanted, or say why not."""
-    kinds = _kinds()
+    kinds = _kinds(document is not None and bool(document.source.port))
     to = said.get("to", "")
     if document is None or document.state not in (SENT, OPEN):  # its answer may still be on its way
         if document is None and token not in session.closed:
@@ -146,7 +146,12 @@ def begin(
             _refuse(channel, token, "failed", error.line())
 
 
-def _kinds() -> "Dict[str, Callable[[Session, Channel, Document, Dict[str, str]], Stream]]":
+def _kinds(port: bool = False) -> "Dict[str, Callable[[Session, Channel, Document, Dict[str, str]], Stream]]":
+    """What there is of a document, or of a *port*."""
+    if port:
+        from rbridge.client import passage
+
+        return {"port": passage.Passage}
     from rbridge.client import lane, listing
 
     return {"servers": listing.Listing, "lsp": lane.Lane}

@@ -34,7 +34,7 @@ class Texts:
             self.opens.add(document)
 
     def folder(self, document: "Document") -> None:
-        """Say ``folder``."""
+        """Say ``folder``, or ``port``."""
         from rbridge.client import directory
 
         main = self.session.main
@@ -42,10 +42,7 @@ class Texts:
         if document.state != SENT:
             return
         options, new = self.session.resident.request(document)
-        said = directory.headers(document.source, options)
-        if new:
-            said["new"] = "yes"
-        main.say(Record("folder", said))
+        main.say(directory.record(document.source, options, new))
 
     def not_sent(self, document: "Document", error: BaseException, main: "Channel") -> None:
         """A large file could not be sent over a connection of its own, beside *main*."""
@@ -76,6 +73,7 @@ class Texts:
         if document.source.folder:
             from rbridge.client.directory import again
 
+            show = show or bool(document.source.port and document.state == SENT)  # the url was not heard
             self.session.say(Record("resume", again(document.source, show, bool(document.waiting))))
             return
 

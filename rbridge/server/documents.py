@@ -5,6 +5,7 @@ one.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -12,6 +13,9 @@ from rbridge.server.editing import Editing
 from rbridge.server.folder import Folder
 from rbridge.server.log import logger
 from rbridge.server.tools import Tools
+
+if TYPE_CHECKING:
+    from rbridge.server.ports import Port
 
 PATIENCE = 1.5  # times what is waited for saves under way; then a host that takes nothing is left as it is
 
@@ -24,6 +28,7 @@ class Documents:
         self.stopping = False
         self._nursery = nursery
         self.folders: set[Folder] = set()
+        self.ports: set[Port] = set()
         self._open: set[Editing] = set()
         self._none_left = trio.Event()
 
@@ -57,6 +62,11 @@ class Documents:
         self.folders.add(folder)
         self._nursery.start_soon(self._run_folder, folder, ended)
 
+    def begin_port(self, port: Port, ended: Callable[[], None]) -> None:
+        """The same for a port."""
+        self.ports.add(port)
+        self._nursery.start_soon(self._run_port, port, ended)
+
     async def stop(self) -> None:
         """End all documents and folders, or leave them to the daemon that comes next; returns when they have
         ended, in bounded time where their editors allow it.
@@ -64,6 +74,8 @@ class Documents:
         self.stopping = True
         for folder in self.folders:
             folder.leave()
+        for port in self.ports:
+            port.leave()
         for editing in self._open:
             editing.leave()
         with trio.move_on_after(PATIENCE * self.tools.limits.shutdown):
@@ -72,11 +84,13 @@ class Documents:
             editing.line.hang_up()
         for folder in self.folders:
             folder.hang_up()
+        for port in self.ports:
+            port.hang_up()
         await self._none()
 
     async def _none(self) -> None:
-        """Return when none is open, and no folder either."""
-        while self._open or self.folders:
+        """Return when none is open, and no folder or port either."""
+        while self._open or self.folders or self.ports:
             await self._none_left.wait()
 
     def _ended(self) -> None:
@@ -91,6 +105,16 @@ class Documents:
             logger.exception("%s: an error in rbridge itself; the document is closed", editing.name)
         finally:
             self._open.discard(editing)
+            self._ended()
+            ended()
+
+    async def _run_port(self, port: Port, ended: Callable[[], None]) -> None:
+        try:
+            await port.run()
+        except Exception:
+            logger.exception("%s: an error in rbridge itself; the port is closed", port.name)
+        finally:
+            self.ports.discard(port)
             self._ended()
             ended()
 

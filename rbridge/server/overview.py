@@ -14,6 +14,7 @@ from rbridge.server import texts
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
 from rbridge.server.folder import Folder
+from rbridge.server.ports import Port
 
 PATIENCE = 30.0  # seconds for what the host, or an editor, has to answer
 LOOK = 0.05  # seconds between looks: nothing tells when a document has changed its state
@@ -33,7 +34,8 @@ class Overview:
     def rows(self) -> Answer:
         """``rows``: one for each document, see :meth:`Editing.row`, and for each folder."""
         folders = [one.row() for one in self._documents.folders]
-        return {"ok": True, "rows": [*map(_told, self._documents.all()), *folders]}
+        ports = [one.row() for one in self._documents.ports]
+        return {"ok": True, "rows": [*map(_told, self._documents.all()), *folders, *ports]}
 
     async def close(self, ids: list[str]) -> Answer:
         """Close documents and folders as if their editors had; ``open`` are those that did not close in
@@ -81,10 +83,11 @@ class Overview:
             os.close(mine)
             return {"ok": False, "error": f"{one.name}: cannot read the host's text: {error.strerror}"}, []
 
-    def _all(self) -> dict[str, Editing | Folder]:
+    def _all(self) -> dict[str, Editing | Folder | Port]:
         """Everything that is open, by its id."""
-        folders = {one.root.id: one for one in self._documents.folders}
-        return {**folders, **{one.text.id: one for one in self._documents.all()}}
+        found: dict[str, Editing | Folder | Port] = {one.root.id: one for one in self._documents.folders}
+        found.update((one.id, one) for one in self._documents.ports)
+        return {**found, **{one.text.id: one for one in self._documents.all()}}
 
     def _find(self, document: str) -> Editing | None:
         return next((one for one in self._documents.all() if one.text.id == document), None)

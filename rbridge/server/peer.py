@@ -178,8 +178,11 @@ class Peer:
         await self._say("stream", token=token, **{name: codec.quote(value) for name, value in said.items()})
 
     async def say_bytes(self, data: bytes) -> None:
-        """Say these bytes of a stream."""
-        await self._send("bytes", {}, SaveBody({}, len(data), data=data))
+        """Say these bytes of a stream, which are not many."""
+        async with self._turn():
+            head = self.wire.send(Record("bytes", {}, length=len(data)))
+            self.wire.body_sent(len(data))
+            await self._write(b"".join((head, data, self.wire.send(End()))))
 
     async def ended(self, token: str) -> None:
         """Say that nothing more comes of a stream."""

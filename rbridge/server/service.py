@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rbridge import __version__
 from rbridge.server.config import Config
 from rbridge.server.consent import Consent
 from rbridge.server.documents import Documents
 from rbridge.server.keys import Keys
+from rbridge.server.ports import Ports
 from rbridge.server.sessions import Sessions
 from rbridge.wire import codec
 
@@ -25,6 +26,7 @@ class Service:
     laptop: str
     identity: str
     keys: Keys | None = None
+    ports: Ports = field(default_factory=Ports)
 
     def greeting(self, nonce: str = "") -> str:
         """What a host hears first; *nonce* is what its proof is to answer."""

@@ -11,8 +11,9 @@ Records are read by :mod:`rbridge.server.connection`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -26,7 +27,10 @@ from rbridge.server.folder import Folder
 from rbridge.server.log import logger
 from rbridge.server.peer import Awaited, Peer, PeerGone
 
-JOINED = 16  # further connections of one session at a time
+if TYPE_CHECKING:
+    from rbridge.server.ports import Port
+
+JOINED = 16  # further connections of one session at a time that it makes by its own wish
 NO_DIAL = 300.0  # seconds without another attempt after a host did not answer a dial
 CLOSED = 4096  # tokens of closed documents that are remembered
 
@@ -62,6 +66,7 @@ class Session:
         self.peer: Peer | None = None
         self.documents: dict[str, Editing] = {}
         self.folders: dict[str, Folder] = {}
+        self.ports: dict[str, Port] = {}
         self.closed: dict[str, bool] = {}
         self.pairs = Pairs()
         self.awaited = Awaited()
@@ -79,11 +84,12 @@ class Session:
         self._spare: list[Peer] = []
         self._dials: dict[int, Dial] = {}
         self._dialled = 0
+        self._readying = 0
         self._no_dial_before = -1.0
 
     def __len__(self) -> int:
-        """How many documents and folders it has."""
-        return len(self._editings) + len(self.folders)
+        """How many documents, folders and ports it has."""
+        return len(self._editings) + len(self.folders) + len(self.ports)
 
     def __bool__(self) -> bool:
         return True
@@ -155,6 +161,8 @@ class Session:
             editing.lost()
         for folder in list(self.folders.values()):
             folder.lost()
+        for port in list(self.ports.values()):
+            port.lost()
         for dial in self._dials.values():
             dial.answered.set()
         if waits:
@@ -166,8 +174,11 @@ class Session:
 
     def may_join(self, number: int) -> bool:
         """Whether a connection may join now, in answer to dial *number*, or by the host's own wish (0)."""
-        wanted = not number or (number in self._dials and self._dials[number].peer is None)
-        return self.peer is not None and wanted and len(self._joined) < JOINED
+        if number:  # we do not dial more often than we like
+            wanted = number in self._dials and self._dials[number].peer is None
+        else:
+            wanted = len(self._joined) < JOINED
+        return self.peer is not None and wanted
 
     def join(self, number: int, peer: Peer) -> None:
         """*peer* is a further connection, in answer to dial *number* if anyone still waits for that."""
@@ -181,14 +192,14 @@ class Session:
             self._spare.append(peer)
 
     @asynccontextmanager
-    async def dialled(self) -> AsyncIterator[Peer]:
+    async def dialled(self, insist: bool = False) -> AsyncIterator[Peer]:
         """A connection for a large body, so that nothing waits behind it.
 
         It is the main one where the host may not be asked for another, or does not come in time. Raises
         PeerGone while detached. The connection is kept for the next one that needs it, and closed after a
-        while.
+        while. With *insist* it is asked again even if it did not come a short while ago.
         """
-        peer = self._spare.pop() if self._spare else await self._dial()
+        peer = self._spare.pop() if self._spare else await self._dial(insist)
         peer.reserved += 1
         try:
             yield peer
@@ -198,9 +209,24 @@ class Session:
             if peer in self._joined:
                 self._spare.append(peer)
 
-    async def _dial(self) -> Peer:
+    async def make_ready(self, count: int) -> None:
+        """Have so many connections for who comes next, if the host makes them."""
+        with suppress(PeerGone):
+            while self.peer is not None and len(self._spare) + self._readying < count:
+                self._readying += 1
+                try:
+                    peer = await self._dial(True)
+                finally:
+                    self._readying -= 1
+                if peer is self.peer:
+                    return
+                if peer in self._joined:
+                    peer.freed = trio.current_time()
+                    self._spare.append(peer)
+
+    async def _dial(self, insist: bool = False) -> Peer:
         main = self._main()
-        if self.may_dial and trio.current_time() >= self._no_dial_before:
+        if self.may_dial and (insist or trio.current_time() >= self._no_dial_before):
             self._dialled += 1
             number, dial = self._dialled, Dial()
             self._dials[number] = dial
@@ -212,7 +238,7 @@ class Session:
                 del self._dials[number]
             if dial.peer is not None and dial.peer in self._joined:
                 return dial.peer
-            if self.peer is main:
+            if self.peer is main and not insist:
                 self._no_dial_before = trio.current_time() + NO_DIAL
                 logger.info("%s: no further connection came: the main one is used", self.label)
         return self._main()
@@ -235,6 +261,21 @@ class Session:
         self.closed.pop(folder.token, None)
         self._untold.discard(folder.token)
         self._all.begin_folder(folder, lambda: self._folder_over(folder))
+
+    def begin_port(self, port: Port, ended: Callable[[], None]) -> None:
+        """Have *port*, which is one of this session's host; *ended* is called when it is over."""
+
+        def over() -> None:
+            self.ports.pop(port.token, None)
+            self.ended(port.token, False, port.told_close)
+            ended()
+            self.when_one_ends()
+            self._changed(self)
+
+        self.ports[port.token] = port
+        self.closed.pop(port.token, None)
+        self._untold.discard(port.token)
+        self._all.begin_port(port, over)
 
     def asked(self, token: str) -> Asking | None:
         """Who asked the host about *token*, a folder or a document."""

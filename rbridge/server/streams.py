@@ -6,10 +6,10 @@ up nobody else. ``docs/protocol.md`` has the records.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -68,7 +68,9 @@ class Stream:
         return Begun(self._headers)
 
     async def receive(self) -> bytes:
-        """The next bytes, which are waited for. Raises StreamEnded when there are no more."""
+        """The next bytes, which are waited for; none when the host sends nothing more, but takes what comes.
+        Raises StreamEnded when all is over.
+        """
         try:
             return await self._take.receive()
         except trio.EndOfChannel:
@@ -80,6 +82,15 @@ class Stream:
         if self._end is not None:
             raise self._end
         await self._peer.say_bytes(data)
+
+    async def done(self) -> None:
+        """Say that nothing more comes; the host may go on. Raises PeerGone."""
+        if self._end is None:
+            await self._peer.ended(self._token)
+
+    async def abort(self) -> None:
+        """Break it off: the connection is closed."""
+        await self._peer.end()
 
     async def finish(self) -> None:
         """Say that there is nothing more, and wait until the host has ended it, at most LEAVE seconds; what
@@ -94,6 +105,11 @@ class Stream:
                 except StreamEnded:
                     return
         await self._peer.end()
+
+    @property
+    def reason(self) -> str:
+        """The host's word for why it ended, "" if it has not."""
+        return self._end.reason if self._end is not None else ""
 
     def forget(self) -> None:
         """Nobody wants what still comes: the connection's reader does not wait for that."""
@@ -139,6 +155,9 @@ class Stream:
         """The connection is lost."""
 
 
+_S = TypeVar("_S", bound=Stream)
+
+
 @asynccontextmanager
 async def streaming(
     session: Session, token: str, said: Mapping[str, str]
@@ -147,15 +166,30 @@ async def streaming(
 
     Raises StreamEnded where the host has not begun it, PeerGone where it is away or may not be asked.
     """
-    async with session.dialled() as peer:
+    async with asked(session, token, said, Stream) as stream:
+        yield stream, await stream.begun()
+
+
+@asynccontextmanager
+async def asked(
+    session: Session,
+    token: str,
+    said: Mapping[str, str],
+    make: Callable[[Peer, str], _S],
+    insist: bool = False,
+) -> AsyncIterator[_S]:
+    """The same before the host has answered: what is sent goes right behind the question. *insist*: also
+    where a further connection did not come when it was asked for not long ago.
+    """
+    async with session.dialled(insist) as peer:
         if peer is session.peer:
             raise PeerGone(f"{session.label} opens no further connection")
         if peer.streaming is not None:
             raise RemoteProtocolError("a stream on a connection that has one")
-        stream = peer.streaming = Stream(peer, token)
+        stream = peer.streaming = make(peer, token)
         try:
             await peer.stream_to(token, said)
-            yield stream, await stream.begun()
+            yield stream
         finally:
             with trio.CancelScope(shield=True):
                 try:

@@ -45,7 +45,7 @@ TABLES: "Dict[str, Table]" = {
         LINKED: dict(
             _each("open changed append answer bytes", PRESENTING),
             **_each(
-                "folder resume saved refused slow gone resolve streaming ended close beat",
+                "folder port resume saved refused slow gone resolve streaming ended close beat",
                 TELLING,
             ),
         ),

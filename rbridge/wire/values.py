@@ -37,6 +37,11 @@ def dial(value: "Optional[str]") -> int:
     return _number("dial", value, SERIAL)
 
 
+def port(value: "Optional[str]") -> int:
+    """A TCP port, or 0: none."""
+    return _number("port", value, 65535)
+
+
 def request(value: "Optional[str]") -> int:
     """The number of an ``ask``, from 1."""
     number = _number("request", value, SERIAL)

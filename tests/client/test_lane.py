@@ -131,7 +131,9 @@ def test_who_only_listens_or_only_talks_is_not_idle(served, monkeypatch, text):
 
 def test_a_laptop_that_takes_nothing_holds_the_server_up_and_not_the_memory(served, monkeypatch):
     monkeypatch.setattr(streams, "FULL", 100_000)
-    served.run("import os\nos.read(0, 1)\nfor n in range(400):\n    os.write(1, bytes([n % 256]) * 100_000)\n")
+    served.run(
+        "import os\nos.read(0, 1)\nfor n in range(400):\n    os.write(1, bytes([n % 256]) * 100_000)\n"
+    )
     served.line.deaf = True
     served.line.say("bytes", b"x")
     served.host.until(lambda: served.lane.waiting > 100_000)

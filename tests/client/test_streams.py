@@ -34,7 +34,7 @@ class Kind(Stream):
 
 @pytest.fixture
 def kind(monkeypatch):
-    monkeypatch.setattr(streams, "_kinds", lambda: {"kind": Kind})
+    monkeypatch.setattr(streams, "_kinds", lambda _port: {"kind": Kind})
 
 
 @pytest.fixture

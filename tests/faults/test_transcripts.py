@@ -48,7 +48,7 @@ OPENS = {
     **{one.name: sum(is_open(event) for event in one.events(HOST)) for one in links.LINKS},
     **{one.name: sum(is_open(event) for event in one.events) for one in CLIENTS},
 }
-FURTHER = (links.JOINED.name, links.STREAM.name)
+FURTHER = (links.JOINED.name, links.STREAM.name, links.PORT_STREAM.name)
 COSTLY = (links.MAIN.name, links.RESUMED.name)
 BESIDE = 150
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None

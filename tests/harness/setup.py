@@ -38,10 +38,19 @@ def rmate_python() -> Path:
     return _environment("rmate", ["rmate==1.0.3"])
 
 
+def jupyter_python() -> Path:
+    """The interpreter with a Jupyter server, as a host may have one."""
+    return _environment("jupyter", ["jupyter_server>=2.14,<3"])
+
+
 def installed_python() -> Path:
     """The interpreter with rbridge installed as a user has it; the sources decide when it is made anew."""
     sources = sorted(
-        [*(ROOT / "rbridge").rglob("*.py"), *filter(Path.is_file, (ROOT / "editors").rglob("*"))]
+        [
+            *(ROOT / "rbridge").rglob("*.py"),
+            *(ROOT / "rbridge").rglob("*.sh"),
+            *filter(Path.is_file, (ROOT / "editors").rglob("*")),
+        ]
     )
     return _environment("installed", [str(ROOT)], b"".join(path.read_bytes() for path in sources))
 

@@ -4,6 +4,8 @@ taken up again, and given a second connection.
 A :class:`Conversation` is one connection. Its turns are one record each, byte for byte, in the order in which
 they are said; what a party says may be cut after any byte. All texts, sizes and hashes are true, and bodies
 that are packed were packed once and for all.
+
+Long, because every record is in it.
 """
 
 from __future__ import annotations
@@ -378,4 +380,37 @@ STREAM = Conversation(
     ],
 )
 
-LINKS = [MAIN, RESUMED, JOINED, PROVED, REFUSED, FOLDER, FOLDER_RESUMED, STREAM]
+PORT = Conversation(
+    "a port: asked for, allowed, resumed with a page, and closed",
+    [
+        greeting(),
+        link(),
+        host("port", token="p1", port="8888", wanted="9000"),
+        editor("state", token="p1", state="asking", message="the laptop asks its user"),
+        editor("opened", token="p1", editor="http://127.0.0.1:9001", note="9000 is taken"),
+        host("resume", token="p1", port="8888", wanted="9001", url="http://localhost/?a", re_activate="yes"),
+        editor("opened", token="p1", editor="http://127.0.0.1:9001"),
+        host("port", token="p2", port="0", url="https://example.org/"),
+        editor("refused", token="p2", reason="unanswered", message="nobody answered"),
+        editor("dial", dial="1"),
+        host("close", token="p1"),
+    ],
+)
+
+PORT_STREAM = Conversation(
+    "a connection to a port, of which each side ends for itself",
+    [
+        greeting(),
+        link(join="1"),
+        editor("linked", standing="joined"),
+        editor("stream", token="p1", to="port"),
+        editor("bytes", b"GET / HTTP/1.0\r\n\r\n"),
+        host("bytes", b"HTTP/1.0 200 OK\r\n\r\n"),
+        host("bytes", last="yes"),
+        editor("bytes", b"more"),
+        editor("ended", token="p1"),
+        host("ended", token="p1", reason="closed"),
+    ],
+)
+
+LINKS = [MAIN, RESUMED, JOINED, PROVED, REFUSED, FOLDER, FOLDER_RESUMED, STREAM, PORT, PORT_STREAM]

@@ -97,6 +97,13 @@ def test_whatever_is_said_raises_nothing_but_a_remote_error_of_one_line(
     assert not line or line.isprintable()
 
 
+def test_a_port_is_one_of_tcp_or_none() -> None:
+    assert [values.port(one) for one in ("0", "1", "65535")] == [0, 1, 65535]
+    for wrong in ("65536", "-1", "", None, "x", "1" * 5000):
+        with pytest.raises(RemoteProtocolError):
+            values.port(wrong)
+
+
 def test_requests_count_from_one() -> None:
     assert values.request("17") == 17
     for wrong in ("0", "", None, "-1", str(2**63)):
