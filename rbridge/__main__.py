@@ -25,17 +25,19 @@ def main(argv: "Optional[List[str]]" = None) -> int:
 
                 return run(arguments, "rmate")
             if arguments[:1] == ["open"]:
+                if ":" in "".join(arguments):
+                    from rbridge import laptop
+
+                    code = laptop.elsewhere(arguments[1:])
+                    if code is not None:
+                        return code
                 from rbridge.client.main import run
 
                 return run(arguments[1:], "rbridge open")
-            if arguments[:1] == ["diff"]:
-                from rbridge.client import diff
+            if arguments[:1] in (["diff"], ["use"], ["port"], ["browse"]):
+                from importlib import import_module
 
-                return diff.run(arguments[1:])
-            if arguments[:1] == ["use"]:
-                from rbridge.client import use
-
-                return use.run(arguments[1:])
+                return int(import_module("rbridge.client." + arguments[0]).run(arguments[1:]))
             if arguments[:1] in (["status"], ["close"], ["resolve"]):
                 from rbridge import laptop
                 from rbridge.client import both

@@ -4,21 +4,13 @@ quick, and most of what a command needs only it needs."""
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import click
 
-from rbridge import __version__
-from rbridge.errors import RbridgeError, TryAgain, UsageError, clean
-
-if TYPE_CHECKING:
-    import trio
-
-    from rbridge.server.config import Config
-
-STOPPED = 60.0  # seconds that `serve --stop` waits for the end of the daemon
+from rbridge import __version__, commands
+from rbridge.errors import RbridgeError, UsageError, clean
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,7 +27,7 @@ def rbridge(context: click.Context) -> None:
 
 
 @rbridge.command("open", add_help_option=False, context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=commands.complete("files"))
 def open_(arguments: tuple[str, ...]) -> int:
     """Open files in the laptop's editor (on the host; see rbridge open --help)."""
     from rbridge.__main__ import main as dispatch
@@ -44,12 +36,30 @@ def open_(arguments: tuple[str, ...]) -> int:
 
 
 @rbridge.command("diff", add_help_option=False, context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=commands.complete("files"))
 def diff(arguments: tuple[str, ...]) -> int:
     """Compare two files in the laptop's editor (on the host; see rbridge diff --help)."""
     from rbridge.client.diff import run as compare
 
     return compare(list(arguments))
+
+
+@rbridge.command("port", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def port(arguments: tuple[str, ...]) -> int:
+    """Have a port of the host on the laptop (on the host; see rbridge port --help)."""
+    from rbridge.client.port import run as lead
+
+    return lead(list(arguments))
+
+
+@rbridge.command("browse", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def browse(arguments: tuple[str, ...]) -> int:
+    """Show a URL in the laptop's browser (on the host; see rbridge browse --help)."""
+    from rbridge.client.browse import run as show
+
+    return show(list(arguments))
 
 
 @rbridge.command("use", add_help_option=False, context_settings={"ignore_unknown_options": True})
@@ -74,19 +84,21 @@ def use(arguments: tuple[str, ...]) -> int:
 )
 @click.option("--stop", is_flag=True, help="End the daemon that runs.")
 @click.option("--verbose", "-v", count=True, help="Show what happens; twice: details.")
-def serve(listen: tuple[str, ...], editor: str | None, stop: bool, verbose: int) -> None:
+@click.option("--detached", is_flag=True, hidden=True, help="Let go of the terminal when ready.")
+def serve(listen: tuple[str, ...], editor: str | None, stop: bool, verbose: int, detached: bool) -> None:
     """Run the daemon that files are opened through, until Ctrl-C."""
     import trio
 
+    from rbridge import serving
     from rbridge.server import config
 
     if stop:
         if listen or editor is not None:
             raise UsageError("--stop goes with no other option")
-        trio.run(_stop)
+        trio.run(serving.stop)
         return
     settings = config.override(config.load(), listen=listen, editor=editor)
-    trio.run(_serve, settings, verbose)
+    trio.run(serving.run, settings, verbose, detached, commands.say)
 
 
 @rbridge.command()
@@ -134,7 +146,7 @@ def status(path: str, quiet: bool) -> int:
     """
     from rbridge import standing
 
-    return standing.status(path, quiet, click.echo, _say)
+    return standing.status(path, quiet, click.echo, commands.say)
 
 
 @rbridge.command()
@@ -146,7 +158,7 @@ def close(path: str) -> int:
     """
     from rbridge import standing
 
-    return standing.close(path, _say)
+    return standing.close(path, commands.say)
 
 
 @rbridge.command()
@@ -158,7 +170,7 @@ def resolve(path: str, choose: str) -> int:
     """Show or settle a conflict: PATH was changed on the host while it was edited here."""
     from rbridge import standing
 
-    return standing.resolve(path, choose, click.echo, _say)
+    return standing.resolve(path, choose, click.echo, commands.say)
 
 
 @rbridge.group(invoke_without_command=True)
@@ -167,7 +179,7 @@ def recover(context: click.Context) -> int:
     """Texts that are kept here because their host did not acknowledge them."""
     from rbridge import recovery
 
-    return 0 if context.invoked_subcommand else recovery.list_(click.echo, _say)
+    return 0 if context.invoked_subcommand else recovery.list_(click.echo, commands.say)
 
 
 @recover.command("list")
@@ -175,7 +187,7 @@ def recover_list() -> int:
     """List them: id, age, size, file, and why."""
     from rbridge import recovery
 
-    return recovery.list_(click.echo, _say)
+    return recovery.list_(click.echo, commands.say)
 
 
 @recover.command("show")
@@ -195,7 +207,7 @@ def recover_send(id_: str, yes: bool) -> int:
     """Send a text to its host after all; the file must be open there."""
     from rbridge import recovery
 
-    return recovery.send(id_, partial(_confirm, yes), _say)
+    return recovery.send(id_, partial(commands.confirm, yes), commands.say)
 
 
 @recover.command("save")
@@ -206,7 +218,7 @@ def recover_save(id_: str, file: str, force: bool) -> int:
     """Write a copy of a text to FILE."""
     from rbridge import recovery
 
-    return recovery.save(id_, file, force, _say)
+    return recovery.save(id_, file, force, commands.say)
 
 
 @recover.command("drop")
@@ -216,7 +228,7 @@ def recover_drop(ids: tuple[str, ...], yes: bool) -> int:
     """Erase texts that are not needed any more."""
     from rbridge import recovery
 
-    return recovery.drop(ids, partial(_confirm, yes), _say)
+    return recovery.drop(ids, partial(commands.confirm, yes), commands.say)
 
 
 @rbridge.group()
@@ -253,100 +265,8 @@ def plugin_list() -> None:
         click.echo(line)
 
 
-def _confirm(sure: bool, question: str) -> bool:
-    """Ask on the terminal; without one only --yes is a yes."""
-    if sure:
-        return True
-    if not sys.stdin.isatty():
-        raise UsageError(question, "say --yes: there is no terminal to ask on")
-    return click.confirm(question, err=True)
-
-
-async def _serve(settings: Config, verbose: int) -> None:
-    """Run a daemon until a signal ends it; say on stdout where it listens, all else on stderr."""
-    import os
-    import signal
-
-    import trio
-
-    from rbridge import paths
-    from rbridge.private import make_private
-    from rbridge.server import daemon, log
-
-    logs = os.path.join(paths.state_dir(), "log")
-    make_private(logs)
-    file = os.path.join(logs, "daemon.log")
-    log.begin(log.to_file(file, settings.limits.log), log.to_stderr(verbose))
-    _raise_descriptors()
-    failure: RbridgeError | None = None
-    serving = trio.CancelScope()
-    try:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_at, signals, serving)
-                try:
-                    with serving:
-                        await daemon.serve(settings, say=_say, task_status=_Ready())
-                except RbridgeError as error:
-                    failure = error
-                except Exception:
-                    log.logger.exception("an error in rbridge itself")
-                    failure = RbridgeError("an error in rbridge itself ended the daemon", f"{file} has more")
-                nursery.cancel_scope.cancel()
-    finally:
-        log.end()
-    if failure is not None:
-        raise failure
-
-
-async def _cancel_at(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
-    async for _ in signals:
-        scope.cancel()
-
-
-class _Ready:
-    """Prints where the daemon listens, once it does."""
-
-    def started(self, value: list[str] | None = None) -> None:
-        for address in value or ():
-            click.echo(f"listening on {address}")
-        sys.stdout.flush()
-
-
-def _say(line: str) -> None:
-    click.echo(f"rbridge: {line}", err=True)
-
-
-def _raise_descriptors() -> None:
-    """Allow as many open descriptors as the system lets us: one connection and more per open file."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError) as error:  # macOS has a lower bound of its own
-            from rbridge.server.log import logger
-
-            logger.debug("open descriptors stay limited to %d: %s", soft, error)
-
-
-async def _stop() -> None:
-    """End the running daemon and wait until it is gone."""
-    from functools import partial
-
-    import trio
-
-    from rbridge import paths
-    from rbridge.server import control, instance
-
-    answer = await control.ask({"do": "stop"})
-    gone = partial(instance.wait, paths.runtime_dir(create=False))
-    with trio.move_on_after(STOPPED):
-        await trio.to_thread.run_sync(gone, abandon_on_cancel=True)
-        return
-    raise TryAgain(f"rbridge (pid {answer.get('pid')}) is still ending")
+for command in commands.ALL:
+    rbridge.add_command(command)
 
 
 async def _list_pending() -> None:

@@ -4,7 +4,7 @@ import sys
 
 MYPY = False
 if MYPY:
-    from typing import List
+    from typing import List, Optional
 
 
 LAPTOP_PYTHON = (3, 10)
@@ -16,6 +16,8 @@ usage: rbridge open [options] PATH...    open files in the editor on your laptop
        rbridge status [-q] [PATH]        what is open, saved or not
        rbridge close [PATH]...           close it
        rbridge resolve PATH [--show | --mine | --theirs]
+       rbridge port N                    a port of this host on the laptop
+       rbridge browse URL                the laptop's browser shows it
        rbridge use LAPTOP                which laptop, where several are connected
        rbridge --version
 
@@ -49,6 +51,10 @@ def run(arguments: "List[str]") -> int:
         from rbridge.lsp import pump  # without cli and its libraries: an editor waits for it
 
         return pump.run(arguments[1:])
+    if arguments[:1] == ["ssh"]:
+        from rbridge.ssh import shell  # the same: it is to be as quick as ssh
+
+        return shell.run(arguments[1:])
     try:
         from rbridge import cli
     except ImportError as error:
@@ -61,6 +67,20 @@ def run(arguments: "List[str]") -> int:
         )
         return 69
     return cli.run(arguments)
+
+
+def elsewhere(arguments: "List[str]") -> "Optional[int]":
+    """Open HOST:PATH on its host; the exit code, or None where it is the client here that opens."""
+    if not installed():
+        return None
+    from rbridge.ssh import opening
+
+    return opening.run(arguments, say)
+
+
+def say(line: str) -> None:
+    """Tell the user something that is not the answer."""
+    sys.stderr.write("rbridge: {}\n".format(line))
 
 
 def installed() -> bool:

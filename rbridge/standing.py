@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from posixpath import normpath
+from typing import Any
 
 import trio
 
@@ -65,12 +66,22 @@ def kept() -> list[Entry]:
     return Spool(root, 0).entries() if os.path.isdir(root) else []
 
 
+def asked() -> dict[str, Any]:
+    """What the daemon says of all that it has; nothing where none serves here."""
+    try:
+        return trio.run(control.ask, {"do": "status"})
+    except NotListening:
+        return {}
+
+
 def rows() -> tuple[list[Row], bool]:
     """All documents and kept texts, by host and path; and whether a daemon serves here."""
-    try:
-        answer = trio.run(control.ask, {"do": "status"})
-    except NotListening:
-        answer = {}
+    answer = asked()
+    return rows_of(answer), bool(answer)
+
+
+def rows_of(answer: Mapping[str, Any]) -> list[Row]:
+    """All documents of that *answer*, and the kept texts, by host and path."""
     found = {one["id"]: _row(one) for one in answer.get("rows", ())}
     for entry in kept():
         about = entry.about
@@ -78,7 +89,7 @@ def rows() -> tuple[list[Row], bool]:
             found[about.id] = replace(found[about.id], kept=about.time)
         elif not about.replaced:
             found[about.id] = Row(about.id, about.host, about.path, "", KEPT, False, "", about.time)
-    return sorted(found.values(), key=lambda row: (row.host, row.path, row.id)), bool(answer)
+    return sorted(found.values(), key=lambda row: (row.host, row.path, row.id))
 
 
 def _row(said: dict[str, object]) -> Row:
@@ -92,9 +103,13 @@ def _row(said: dict[str, object]) -> Row:
 
 
 def matching(found: Sequence[Row], word: str) -> list[Row]:
-    """Those that *word* means: an id, HOST:PATH or PATH; a path may be its end, or a directory above it."""
+    """Those that *word* means: an id, HOST:PATH or PATH; a path may be its end, or a directory above it. A
+    port is HOST:N, N or :N.
+    """
     if not word:
         return list(found)
+    if word.startswith(":") and word[1:].isdigit():
+        word = word[1:]
     host, colon, path = word.partition(":")
     places = [(row, word) for row in found]
     if colon and "/" not in host:
@@ -115,18 +130,33 @@ def _below(path: str, wanted: str) -> bool:
 
 
 def status(word: str, quiet: bool, say: Say, tell: Say) -> int:
-    """Show what is open and kept, all or what *word* means; returns the exit code. *tell* is for remarks."""
-    found, serving = rows()
-    found = matching(found, word)
+    """Show the tunnels, and what is open and kept, all or what *word* means; returns the exit code. *tell* is
+    for remarks.
+    """
+    answer = asked()
+    found = matching(rows_of(answer), word)
     if quiet:
         return 0 if all(row.safe for row in found) else UNSAFE
+    for one in answer.get("hosts", ()) if not word else ():
+        say(tunnel(one))
     for line in table(found):
         say(line)
     if not found:
         tell(f"nothing is open{f' at {clean(word)}' if word else ''}")
-    if not serving:
+    if not answer:
         tell("rbridge is not serving here (start it with: rbridge serve)")
     return 0
+
+
+def tunnel(said: Mapping[str, Any]) -> str:
+    """The line of a host to which the daemon keeps a tunnel."""
+    name, state = clean(str(said.get("name"))), clean(str(said.get("state")))
+    since = said.get("since")
+    words = [f"{name}:", "connected" if state == "up" else state.replace("-", " ")]
+    if isinstance(since, (int, float)):
+        words.append(f"for {age(since)}")
+    why = clean(": ".join(str(said[part]) for part in ("said", "hint") if said.get(part)))
+    return " ".join(words) + (f" ({why})" if why and state != "up" else "")
 
 
 def table(found: Sequence[Row], ids: bool = False) -> list[str]:

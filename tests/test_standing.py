@@ -122,7 +122,9 @@ class Told:
         self.texts: list[int] = []
         self.said: list[str] = []
         self.remarked: list[str] = []
-        monkeypatch.setattr(standing, "rows", lambda: (self.rows, self.serving))
+        self.hosts: list[dict[str, object]] = []
+        monkeypatch.setattr(standing, "asked", lambda: {"hosts": self.hosts} if self.serving else {})
+        monkeypatch.setattr(standing, "rows_of", lambda answer: self.rows)
         monkeypatch.setattr(standing, "kept", list)
         monkeypatch.setattr(standing.control, "ask", self._ask)
         monkeypatch.setattr(standing.control, "ask_for_texts", self._ask_for_texts)
@@ -156,6 +158,32 @@ def test_status(told: Told) -> None:
     assert told.status() == 0
     assert told.said == table(ALL)
     assert told.remarked == []
+
+
+def test_status_begins_with_the_tunnels(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    told.hosts = [
+        {"name": "gpu1", "state": "up", "since": 400.0, "said": "", "hint": ""},
+        {
+            "name": "gpu2",
+            "state": "needs-you",
+            "since": 990.0,
+            "said": "it wants a password",
+            "hint": "type it",
+        },
+    ]
+    assert told.status() == 0
+    assert told.said == [
+        "gpu1: connected for 10 min",
+        "gpu2: needs you for 10 s (it wants a password: type it)",
+        *table(ALL),
+    ]
+
+
+def test_status_of_a_path_is_not_about_tunnels(told: Told) -> None:
+    told.hosts = [{"name": "gpu1", "state": "up", "since": 0.0}]
+    told.status("gpu1:train.py")
+    assert not any("connected for" in line for line in told.said)
 
 
 def test_status_of_nothing(told: Told) -> None:

@@ -60,6 +60,14 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class HostConfig:
+    """A host to which the daemon connects when it starts, with *options* of ssh."""
+
+    host: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """What ``rbridge serve`` is to do. An empty *listen* stands for both default listeners."""
 
@@ -71,6 +79,8 @@ class Config:
     notify: bool = True
     spool: bool = True
     lsp: bool = True
+    ports: bool = True
+    hosts: tuple[HostConfig, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
 
@@ -110,12 +120,14 @@ def read(said: Mapping[str, Any], source: str) -> Config:
             values[key] = _limits(value, source)
         elif key == "listen":
             values[key] = _listen(value, source)
+        elif key == "hosts":
+            values[key] = _hosts(value, source)
         elif key == "classic":
             if value not in CLASSIC:
                 raise UsageError(f"{source}: classic is {value!r}", "allowed: " + ", ".join(CLASSIC))
             values[key] = value
         else:
-            wanted = bool if key in ("notify", "spool", "lsp") else str
+            wanted = bool if key in ("notify", "spool", "lsp", "ports") else str
             if not isinstance(value, wanted):
                 raise UsageError(f"{source}: {key} is {value!r}", f"allowed: {_WORDS[wanted]}")
             values[key] = value
@@ -146,6 +158,22 @@ def _listen(value: Any, source: str) -> tuple[str, ...]:
     if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
         raise UsageError(f"{source}: listen is {value!r}", "allowed: an address, or a list of them")
     return tuple(listed)
+
+
+def _hosts(value: Any, source: str) -> tuple[HostConfig, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise UsageError(f"{source}: hosts is {value!r}", "allowed: tables, each one under [[hosts]]")
+    return tuple(_host(one, source) for one in value)
+
+
+def _host(said: Mapping[str, Any], source: str) -> HostConfig:
+    _check_names(said, HostConfig, source, "hosts.", ())
+    host, options = said.get("host"), said.get("options", [])
+    if not isinstance(host, str) or not host or host.startswith("-"):
+        raise UsageError(f"{source}: hosts.host is {host!r}", "allowed: what you give to ssh, as 'gpu1'")
+    if not isinstance(options, list) or not all(isinstance(one, str) for one in options):
+        raise UsageError(f"{source}: hosts.options is {options!r}", "allowed: a list such as ['-p', '2222']")
+    return HostConfig(host, tuple(options))
 
 
 def _limits(value: Any, source: str) -> Limits:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from rbridge.errors import ProtocolError, RbridgeError, RemoteProtocolError, clean
-from rbridge.server import events, names, showing
+from rbridge.server import events, names, ports, showing
 from rbridge.server.editing import Editing
 from rbridge.server.heartbeat import Heartbeat
 from rbridge.server.inquiry import Passed
@@ -181,6 +181,7 @@ class Connection:
             logger.warning("%s: closed: it stopped in the middle of %s", origin, self._record.command)
         elif self._heart is not None and trio.current_time() >= self._heart.deadline():
             logger.info("%s: closed: nothing was heard of it any more", origin)
+            self._service.documents.tools.dead(self.peer.identity)
         elif self._heard and not self._spoke:
             logger.warning("%s: closed: it stopped in the middle of its first header", origin)
         elif not self._spoke:
@@ -211,7 +212,10 @@ class Connection:
             asked = self.session.asked(values.token(record.headers.get("token")))
             self._sink = Passed() if asked is None else asked.answer(record.headers)
         elif record.command == "bytes":
-            self._sink = self.peer.streaming or Passed()
+            stream = self.peer.streaming
+            self._sink = stream or Passed()
+            if stream is not None and record.headers.get("last") == "yes":
+                await stream.write(b"")
         elif record.command in ("changed", "append"):
             editing = self._editing(record)
             if editing is not None:
@@ -248,6 +252,8 @@ class Connection:
             await self._resume(record)
         elif record.command in ("streaming", "ended"):
             self._stream(record)
+        elif record.command == "port":
+            await ports.show(self._service, self.session, self.peer, record.headers)
         elif record.command == "folder":
             await showing.show(self._service, self.session, self.peer, record.headers)
         else:
@@ -294,12 +300,16 @@ class Connection:
         if editing is not None:
             self._tell(editing, record)
         elif record.command == "close":
-            folder = self.session.folders.get(values.token(record.headers.get("token")))
-            if folder is not None:
-                folder.host_closed()
+            token = values.token(record.headers.get("token"))
+            beside = self.session.folders.get(token) or self.session.ports.get(token)
+            if beside is not None:
+                beside.host_closed()
 
     async def _resume(self, record: Record) -> None:
         said = record.headers
+        if "port" in said:
+            await ports.resume(self._service, self.session, self.peer, said)
+            return
         if said.get("folder") == "yes":
             await showing.resume(self._service, self.session, self.peer, said)
             return

@@ -2,14 +2,19 @@
 
 One JSON object a line each way. ``do`` is one of::
 
+    ping                                    -> pid
     stop                                    end the daemon
     pending | answer ids allow              what waits for consent; no ids means all
-    status                                  -> rows
+    status                                  -> rows, hosts
     close ids                               -> closed, open
     resolve id choose: mine | theirs        -> row
     resolve id choose: show                 -> row, with the host's and the laptop's text as two descriptors
     recover-send id sure                    -> said, or ask
     recovered host path                     a kept text of this file was erased
+    tunnel destination                      -> state, and more: how the tunnel to that host stands
+    connect destination control pid own environ deploy
+                                            -> the same, once the tunnel is up or has failed
+    disconnect host                         -> names
 
 The answer has ``ok`` and, where that is false, ``error``.
 """
@@ -29,6 +34,7 @@ from rbridge.errors import NotListening, RbridgeError
 from rbridge.server import older, recover
 from rbridge.server.consent import Consent
 from rbridge.server.documents import Documents
+from rbridge.server.hosts import Hosts
 from rbridge.server.log import logger
 from rbridge.server.overview import Overview
 
@@ -46,8 +52,9 @@ def path(runtime: str) -> str:
 class Control:
     """Answers on ``control.sock``; *stop* is set when the daemon is to end."""
 
-    def __init__(self, consent: Consent, stop: trio.Event, documents: Documents) -> None:
+    def __init__(self, consent: Consent, stop: trio.Event, documents: Documents, hosts: Hosts) -> None:
         self._consent = consent
+        self._hosts = hosts
         self._stop = stop
         self._documents = documents
         self._overview = Overview(documents)
@@ -91,11 +98,22 @@ class Control:
         if do == "recovered":
             await older.tell(self._documents, str(request.get("host")), str(request.get("path")))
             return {"ok": True}, []
+        try:
+            if do == "tunnel":
+                return await self._hosts.standing(request.get("destination")), []
+            if do == "connect":
+                return await self._hosts.connect(request), []
+        except ValueError as error:
+            return {"ok": False, "error": f"not understood: {error}", "code": 75}, []
+        if do == "disconnect":
+            return await self._hosts.disconnect(str(request.get("host"))), []
         if do == "close" and _strings(request.get("ids")):
             return await self._overview.close(request["ids"]), []
         return self._at_once(do, request), []
 
     def _at_once(self, do: Any, request: Any) -> dict[str, Any]:
+        if do == "ping":
+            return {"ok": True, "pid": os.getpid()}
         if do == "stop":
             return {"ok": True, "stopping": True, "pid": os.getpid()}
         if do == "pending":
@@ -103,7 +121,7 @@ class Control:
         if do == "answer":
             return self._decide(request)
         if do == "status":
-            return self._overview.rows()
+            return {**self._overview.rows(), "hosts": self._hosts.rows()}
         return {"ok": False, "error": "no such request"}
 
     def _pending(self) -> list[dict[str, Any]]:

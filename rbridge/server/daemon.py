@@ -35,7 +35,9 @@ from rbridge.server.consent import Consent
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
 from rbridge.server.files import Files
+from rbridge.server.hosts import Hosts
 from rbridge.server.instance import Instance
+from rbridge.server.kept import Laptop
 from rbridge.server.keys import Keys
 from rbridge.server.languages import DocumentLanguages
 from rbridge.server.listeners import Listener
@@ -46,6 +48,8 @@ from rbridge.server.service import Service, nonce
 from rbridge.server.sessions import Sessions
 from rbridge.server.spool import Spool
 from rbridge.server.tools import Tools
+from rbridge.ssh import hostkeys
+from rbridge.ssh.logins import Logins
 
 CONTROL = "control.sock"  # where the laptop's commands connect
 EDITORS = "editor.sock"  # the plug-ins of editors
@@ -128,12 +132,12 @@ async def serve(
                 spelled = [str(listener.address) for listener in bound]
                 record = _record(runtime, spelled, say)
                 logger.info("serving on %s with %s", ", ".join(spelled), adapter.name)
-                say(f"files open in {adapter.describe()}; choose another with --editor")
+                say(f"files open in {adapter.describe()}; choose another with: rbridge serve --editor SPEC")
                 # not before we know that we can serve: an end wipes what is ours
                 going_on = adopted.take(files, adapter, spool, say)
                 try:
                     ready = partial(task_status.started, spelled)
-                    await _run(config, tools, bound, ours, going_on, ready, say)
+                    await _run(config, tools, runtime, bound, ours, going_on, ready, say)
                 finally:
                     endpoints.remove(record)
         finally:
@@ -144,6 +148,7 @@ async def serve(
 async def _run(
     config: Config,
     tools: Tools,
+    runtime: str,
     bound: Sequence[Listener],
     ours: Mapping[str, Listener],
     going_on: Sequence[Mapping[str, Any]],
@@ -163,7 +168,8 @@ async def _run(
                 daemon = Daemon(service)
                 nursery.start_soon(tools.notifier.run)
                 async with trio.open_nursery() as accepting:
-                    commanded = control.Control(service.consent, stop, service.documents)
+                    hosts = _hosts(daemon, tools, runtime, accepting, nursery)
+                    commanded = control.Control(service.consent, stop, service.documents, hosts)
                     takes: dict[str, ServeOne] = {
                         CONTROL: commanded.serve,
                         EDITORS: partial(_attach, tools.adapter),
@@ -173,13 +179,41 @@ async def _run(
                         await _accept(takes[name], listener, accepting, nursery)
                     for listener in bound:
                         await _accept(partial(daemon.serve, listener), listener, accepting, nursery)
+                    await hosts.take_over()
                     ready()
+                    accepting.start_soon(hosts.run, config.hosts)
                     await stop.wait()
                     logger.info("ending: %d documents are open", len(service.documents))
                     accepting.cancel_scope.cancel()
                 await daemon.end()
+                await hosts.end()
                 nursery.cancel_scope.cancel()
         outside.cancel_scope.cancel()
+
+
+def _hosts(
+    daemon: Daemon, tools: Tools, runtime: str, accepting: trio.Nursery, serving: trio.Nursery
+) -> Hosts:
+    """The tunnels that we keep; who comes through one is served like any other."""
+    service = daemon.service
+
+    async def accept(listener: Listener) -> trio.CancelScope:
+        scope = trio.CancelScope()
+
+        async def until_cancelled(task_status: trio.TaskStatus[list[trio.SocketListener]]) -> None:
+            with scope:
+                serve_one = partial(daemon.serve, listener)
+                await trio.serve_listeners(
+                    serve_one, [listener.socket], handler_nursery=serving, task_status=task_status
+                )
+
+        await accepting.start(until_cancelled)
+        return scope
+
+    machines = hostkeys.Hosts(os.path.join(paths.state_dir(create=False), "hosts"))
+    logins = Logins(os.path.join(paths.state_dir(create=False), "logins"))
+    laptop = Laptop(service.identity, runtime, service.keys, machines, logins, accept, tools.notifier.tell)
+    return Hosts(laptop, service.documents, serving)
 
 
 async def _accept(

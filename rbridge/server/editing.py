@@ -18,6 +18,7 @@ import trio
 
 from rbridge.adapters.base import Outcome, Result, Standing, State, Text
 from rbridge.adapters.pair import Half
+from rbridge.errors import clean
 from rbridge.server import adopted, sending, texts
 from rbridge.server import events as ev
 from rbridge.server.document import NEXT_STEP, Document
@@ -187,6 +188,13 @@ class Editing(Life):
                     self._left_in_spool = False
                     self._keeping.add(self._drop)
         self._feed(event)
+
+    def apart(self, message: str) -> None:
+        """The host is not connected, and does not come back by itself: *message* says what to do."""
+        if not self.document.attached and self.document.state is not State.CLOSED:
+            self._show(ev.Show(self.document.state, message))
+            if self._pane is not None:
+                self._pane.remark(clean(message))
 
     def slow(self, serial: int, message: str) -> None:
         """The host has save *serial*, and its file server does not answer: *message* says so. The answer may

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
@@ -34,7 +35,8 @@ class Listener:
     def remove(self) -> None:
         """Take a Unix socket's file away, unless someone else's is there by now."""
         if isinstance(self.address, Unix) and _inode(self.address.path) == self.inode:
-            os.unlink(self.address.path)
+            with suppress(OSError):  # a dead socket is replaced by whoever listens next
+                os.unlink(self.address.path)
 
 
 async def listen(address: Address, name: str = "", identity: str = "") -> Listener:

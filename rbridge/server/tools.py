@@ -26,12 +26,14 @@ class Change(IntEnum):
 
 
 Hear = Callable[["Session", str, Change], None]
+Silence = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Tools:
     """Without *spool* nothing is kept. *shown* are called when a document stands otherwise, *heard* when a
-    file at a path of a session's host was changed by us.
+    file at a path of a session's host was changed by us, and *silences* with a host's identity when a
+    connection of it has gone dead.
     """
 
     adapter: Adapter
@@ -41,8 +43,14 @@ class Tools:
     limits: Limits
     shown: set[Callable[[], None]] = field(default_factory=set)
     heard: set[Hear] = field(default_factory=set)
+    silences: set[Silence] = field(default_factory=set)
 
     def changed(self, session: Session, path: str, change: Change) -> None:
         """Tell everybody who listens."""
         for hear in list(self.heard):
             hear(session, path, change)
+
+    def dead(self, identity: str) -> None:
+        """Nothing is heard any more of a connection of the host of this *identity*, "" if it proved none."""
+        for tell in list(self.silences):
+            tell(identity)

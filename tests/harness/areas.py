@@ -11,10 +11,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {
     "acl": "getfacl",
     "attr": "getfattr",
+    "busybox": "busybox",
     "chromium": "chromium",
     "clangd": "clangd",
     "elpa-eglot": "/var/lib/dpkg/info/elpa-eglot.list",
     "emacs-nox": "emacs",
+    "fish": "fish",
     "git": "git",
     "kakoune": "kak",
     "lsyncd": "lsyncd",
@@ -29,11 +31,13 @@ PROGRAMS = {
     "sshfs": "sshfs",
     "strace": "strace",
     "sudo": "sudoedit",
+    "tcsh": "tcsh",
     "tmux": "tmux",
     "util-linux": "setpriv",
     "vim-nox": "vim",
     "xterm": "xterm",
     "xvfb": "Xvfb",
+    "zsh": "zsh",
 }
 
 
@@ -73,18 +77,19 @@ class Area:
 BASE = ("acl", "attr", "git", "pypy3", "ripgrep", "shellcheck", "tmux", "util-linux")
 SSH = ("openssh-client", "openssh-server")
 
+SHELLS = ("busybox", "fish", "tcsh", "zsh")
 LSP = ("clangd", "elpa-eglot", "emacs-nox")
 EDITORS = ("chromium", "elpa-eglot", "emacs-nox", "kakoune", "micro", "nano", "vim-nox", "xterm", "xvfb")
 
 AREAS = {
     area.name: area
     for area in (
-        Area("unit", BASE, 12, parallel=True),
+        Area("unit", (*BASE, *SSH, "sshfs"), 12, parallel=True),
         Area("compat", BASE, 8),
         Area("e2e", (*BASE, *SSH, "sudo", "vim-nox"), 18, parallel=True, repeats=2),
         Area("faults", (*BASE, *SSH, "sshfs", "strace", "vim-nox"), 12),
         Area("editors", (*BASE, *SSH, *EDITORS), 45, parallel=True, code=True, servers=True, repeats=3),
         Area("lsp", (*BASE, *SSH, *LSP), 12, parallel=True, servers=True, repeats=3),
-        Area("ssh", (*BASE, *SSH), 12),
+        Area("ssh", (*BASE, *SSH, *SHELLS, "sudo", "vim-nox"), 15, parallel=True, repeats=2),
     )
 }

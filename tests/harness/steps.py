@@ -19,6 +19,12 @@ from tests.harness.setup import ALSO_ON_PATH, SetupFailed
 
 STATIC_SECONDS = 300
 NOTHING = "no tests yet"
+
+FAR_SIDE = tuple(
+    f"ssh/{name}.py"
+    for name in ("farside", "fetching", "glance", "frames", "giving", "outcomes", "place", "taking")
+)
+"""What `rbridge get` sends to a host's own Python, below the package; no part of the single file."""
 NO_TESTS = 5  # pytest's exit code when it collected none
 TAIL = 300  # lines of output shown of a step that failed
 GRACE = 10.0  # seconds between asking a hung step to end and ending it
@@ -87,8 +93,9 @@ def static(python: Path) -> list[tuple[str, list[str | Path]]]:
     from rbridge import build
 
     bin_ = python.parent
-    portable = [f"rbridge/{name}" for name in build.modules()]
-    shell = [".ci/run", *map(str, sorted(ROOT.glob("editors/**/*.sh")))]
+    portable = [f"rbridge/{name}" for name in (*build.modules(), *FAR_SIDE)]
+    scripts = (path for top in ("editors", "rbridge") for path in ROOT.glob(f"{top}/**/*.sh"))
+    shell = [".ci/run", *map(str, sorted(scripts))]
     return [
         ("ruff format", [bin_ / "ruff", "format", "--check", "--diff", "--quiet", "."]),
         ("ruff check", [bin_ / "ruff", "check", "--quiet", "."]),

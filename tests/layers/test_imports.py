@@ -39,6 +39,7 @@ PURE = (
     "rbridge.client.options",
     "rbridge.client.usage",
     "rbridge.errors",
+    "rbridge.findings",
     "rbridge.lsp.bridge",
     "rbridge.lsp.framing",
     "rbridge.lsp.links",
@@ -48,6 +49,12 @@ PURE = (
     "rbridge.lsp.uris",
     "rbridge.server.document",
     "rbridge.server.names",
+    "rbridge.ssh.deploy",
+    "rbridge.ssh.events",
+    "rbridge.ssh.messages",
+    "rbridge.ssh.reasons",
+    "rbridge.ssh.tunnel",
+    "rbridge.ssh.words",
 )
 
 # The contract's one default argument is trio's; nothing in it runs.
@@ -101,11 +108,23 @@ MAY = {
         # fmt: on
     ),
 }
-MAY["rbridge.server.daemon"] = (*MAY["rbridge.server"], "rbridge.lsp.proxy")
+MAY["rbridge.server.daemon"] = (
+    *MAY["rbridge.server"],
+    "rbridge.lsp.proxy",
+    "rbridge.ssh.hostkeys",
+    "rbridge.ssh.logins",
+)
+for name in ("hosts", "kept"):
+    MAY[f"rbridge.server.{name}"] = (*MAY["rbridge.server"], "rbridge.ssh")
 MAY["rbridge.lsp"] = (*MAY["rbridge.server"], "rbridge.lsp")
 
 # The way from the entry to what the host does not have: taken only for the laptop's commands.
-FROM_PORTABLE = {("rbridge.laptop", "rbridge.cli"), ("rbridge.laptop", "rbridge.lsp.pump")}
+FROM_PORTABLE = {
+    ("rbridge.laptop", "rbridge.cli"),
+    ("rbridge.laptop", "rbridge.lsp.pump"),
+    ("rbridge.laptop", "rbridge.ssh.opening"),
+    ("rbridge.laptop", "rbridge.ssh.shell"),
+}
 
 
 def pure_modules():

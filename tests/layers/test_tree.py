@@ -17,6 +17,8 @@ TESTED_ELSEWHERE = {
     "rbridge/__init__.py": "holds the version",
     "rbridge/adapters/base.py": "the contract: tests/adapters/conformance.py holds every adapter to it",
     "rbridge/adapters/folder.py": "the contract: tests/server/test_folder.py and test_browsing.py hold to it",
+    "rbridge/server/kept.py": "real hosts: tests/ssh/test_shell.py and test_tunnels_lost.py",
+    "rbridge/serving.py": "a process: tests/server/test_daemon.py, tests/ssh/test_starting.py, tests/e2e",
     "rbridge/lsp/model.py": "a table that tests/lsp/model.py has made: tests/lsp/test_shapes.py looks at it",
 }
 EMPTY = "__init__.py"

@@ -21,6 +21,7 @@ from rbridge.server.documents import Documents
 from rbridge.server.files import Files
 from rbridge.server.notify import Notifier
 from rbridge.server.peer import Peer
+from rbridge.server.ports import Ports
 from rbridge.server.service import Service
 from rbridge.server.sessions import Sessions
 from rbridge.server.spool import Spool
@@ -259,6 +260,7 @@ class Laptop:
         self.documents = Documents(tools, nursery)
         self.sessions = Sessions(self.documents, Limits().sessions)
         self.keys = None
+        self.ports = Ports()
 
     def configure(self, spool=True, **changes):
         limits = {name: changes.pop(name) for name in list(changes) if hasattr(Limits(), name)}
@@ -270,7 +272,14 @@ class Laptop:
     @property
     def service(self):
         return Service(
-            self.config, self.documents, self.sessions, self.consent, "laptop", IDENTITY, self.keys
+            self.config,
+            self.documents,
+            self.sessions,
+            self.consent,
+            "laptop",
+            IDENTITY,
+            self.keys,
+            self.ports,
         )
 
     def connect(self, *, ours=True, nonce="", nursery=None, **who):

@@ -2,7 +2,7 @@ import pytest
 
 from rbridge.errors import UsageError
 from rbridge.server import config
-from rbridge.server.config import Config, Limits
+from rbridge.server.config import Config, HostConfig, Limits
 
 
 def load(tmp_path, text):
@@ -29,6 +29,11 @@ def test_everything_can_be_set(tmp_path):
         lsp = false
         lsp-python = "pylsp; ruff server"
         fallback = "vi"
+        [[hosts]]
+        host = "gpu1"
+        [[hosts]]
+        host = "ada@login.cluster"
+        options = ["-p", "2222"]
         [limits]
         connections = 5
         line = 1000
@@ -48,6 +53,7 @@ def test_everything_can_be_set(tmp_path):
         notify=False,
         spool=False,
         lsp=False,
+        hosts=(HostConfig("gpu1"), HostConfig("ada@login.cluster", ("-p", "2222"))),
         limits=Limits(connections=5, line=1000, headers=10, body=100, records=7, handshake=2, stall=0.5),
     )
 
@@ -73,6 +79,12 @@ def test_the_wire_gets_the_limits():
         ("[limits]\nstall = true", ["limits.stall", "seconds"]),
         ("[limits]\nstall = nan", ["limits.stall", "seconds"]),
         ("[limits]\nstall = '3'", ["limits.stall", "seconds"]),
+        ("hosts = 'gpu1'", ["hosts is", "[[hosts]]"]),
+        ("hosts = ['gpu1']", ["hosts is", "[[hosts]]"]),
+        ("[[hosts]]\nname = 'gpu1'", ["hosts.name", "known: host, options"]),
+        ("[[hosts]]\noptions = []", ["hosts.host is None"]),
+        ("[[hosts]]\nhost = '-oProxyCommand=x'", ["hosts.host is"]),
+        ("[[hosts]]\nhost = 'a'\noptions = '-4'", ["hosts.options", "a list"]),
         ("editor = ", ["not valid TOML"]),
     ],
 )

@@ -18,13 +18,36 @@ class Served:
         self.laptop = laptop
         self.consent = Consent(300)
         self.stop = trio.Event()
+        self.hosts = NoHosts()
+
+
+class NoHosts:
+    """What the daemon answers of tunnels is its own test's business: tests/server/test_hosts.py."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def standing(self, said):
+        self.asked.append(said)
+        return {"ok": True, "state": "none"}
+
+    async def connect(self, request):
+        self.asked.append(request)
+        return {"ok": True, "state": "up"}
+
+    async def disconnect(self, host):
+        self.asked.append(host)
+        return {"ok": True, "names": [host]}
+
+    def rows(self):
+        return [{"name": "gpu1"}]
 
 
 @pytest.fixture
 async def served(directories, laptop, nursery):
     made = Served(laptop)
     listener = await listeners.listen(Unix(control.path(paths.runtime_dir())))
-    serve = Control(made.consent, made.stop, laptop.documents).serve
+    serve = Control(made.consent, made.stop, laptop.documents, made.hosts).serve
     nursery.start_soon(trio.serve_listeners, serve, [listener.socket])
     return made
 
@@ -35,6 +58,18 @@ async def test_stop(served):
     assert answer["pid"] == os.getpid()
     with trio.fail_after(20):
         await served.stop.wait()
+
+
+async def test_ping(served):
+    assert await control.ask({"do": "ping"}) == {"ok": True, "pid": os.getpid()}
+
+
+async def test_tunnels_are_the_business_of_who_keeps_them(served):
+    assert (await control.ask({"do": "tunnel", "destination": {"a": 1}}))["state"] == "none"
+    assert (await control.ask({"do": "connect", "control": "/c"}))["state"] == "up"
+    assert (await control.ask({"do": "disconnect", "host": "gpu1"}))["names"] == ["gpu1"]
+    assert served.hosts.asked == [{"a": 1}, {"do": "connect", "control": "/c"}, "gpu1"]
+    assert (await control.ask({"do": "status"}))["hosts"] == [{"name": "gpu1"}]
 
 
 async def test_pending_and_answers(served):

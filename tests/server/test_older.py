@@ -48,7 +48,7 @@ async def test_what_an_open_document_has_its_host_knows(laptop):
 
 @pytest.fixture
 def control(laptop):
-    return Control(None, None, laptop.documents)
+    return Control(None, None, laptop.documents, None)
 
 
 async def test_a_host_that_was_told_is_told_when_it_is_gone(laptop, tmp_path, control):
