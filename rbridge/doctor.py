@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import shutil
 import signal
 import socket
@@ -44,7 +45,8 @@ usage: rbridge doctor [ssh options] [--json] [HOST]
 
 Look at all that a file passes on its way between the editor here and HOST, and say what is wrong, and what
 mends it. Without HOST: this machine, and the tunnels that are kept. It logs in to HOST once more, without a
-question to anybody, and changes nothing.
+question to anybody, and changes nothing, but that ~/.rbridge there, and rbridge's directories here, are made,
+and closed to others, as for each connection.
 
   --json   the same for programs
 
@@ -204,7 +206,7 @@ class Laptop:
         said = (
             f"another rbridge serve of yours (pid {pid}) has its sockets in {runtime}; editors connect to it"
         )
-        mend = f"export RBRIDGE_RUNTIME_DIR={runtime}, or end it: kill {pid}"
+        mend = f"export RBRIDGE_RUNTIME_DIR={shlex.quote(runtime)}, or end it: kill {pid}"
         return [failure("daemon", "two-daemons", said, mend)]
 
     async def _sockets(self) -> list[Finding]:
@@ -290,12 +292,14 @@ def _in_directory(runtime: str) -> tuple[list[str], list[Finding]]:
         mode = stat.S_IMODE(found.st_mode)
         if found.st_uid != os.geteuid():
             said = f"{path} belongs to {system.user_name(found.st_uid)}"
-            bad.append(failure("sockets", "socket-foreign", said, f"rm {path}"))
+            bad.append(failure("sockets", "socket-foreign", said, f"rm {shlex.quote(path)}"))
         elif mode & 0o077:
             said = f"{path} can be reached by others (mode {mode:04o})"
-            bad.append(failure("sockets", "socket-open", said, f"chmod 600 {path}"))
+            bad.append(failure("sockets", "socket-open", said, f"chmod 600 {shlex.quote(path)}"))
         elif not _answers(path):
-            bad.append(warning("sockets", "socket-stale", f"{path}: nobody listens there", f"rm {path}"))
+            bad.append(
+                warning("sockets", "socket-stale", f"{path}: nobody listens there", f"rm {shlex.quote(path)}")
+            )
         else:
             good.append(name)
     return good, bad
@@ -331,7 +335,7 @@ def _state() -> list[Finding]:
     except Denied as error:
         return [failure("state", "state", clean(str(error)), error.hint)]
     if not os.access(place, os.W_OK):
-        return [failure("state", "state", f"{place} cannot be written to", f"chmod u+w {place}")]
+        return [failure("state", "state", f"{place} cannot be written to", f"chmod u+w {shlex.quote(place)}")]
     return [ok("state", "state", f"what outlives the daemon is in {place}")]
 
 

@@ -100,7 +100,8 @@ def again(source: "Source", show: bool, waits: bool) -> "Dict[str, str]":
     """Those of its ``resume``, with which a daemon that was started anew shows it as the one before it did;
     *show*: the user has opened it again.
     """
-    said = port(source, show) if source.port else dict(named(source, waits), folder="yes")
+    # absent: a daemon that knows no ports says that it does not know this one, and nothing else happens
+    said = dict(port(source, show), absent="yes") if source.port else dict(named(source, waits), folder="yes")
     if show:
         said["re-activate"] = "yes"
     return said

@@ -71,7 +71,10 @@ class Passage(Stream):
             self._close()
             self._try()
             return
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            pass  # QUIRK: macOS, where it broke off already: reading tells
         self.begin()
         self._write()
 
@@ -189,5 +192,8 @@ class Passage(Stream):
         if sock is not None:
             self.session.loop.forget(sock.fileno())
             if broken:  # lest what came so far is taken for all of it
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, BREAK_OFF)
+                try:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, BREAK_OFF)
+                except OSError:
+                    pass  # QUIRK: macOS, where both directions have ended
             sock.close()

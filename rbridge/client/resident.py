@@ -135,12 +135,16 @@ class Resident(Register):
         """*document* is open already: have the user see it, where *source* says."""
         session = self.session
         assert session is not None
+        shown = document.source.url
         document.source.shell, document.source.url = source.shell, source.url
         self.let_go(source)
         document.openers.append(caller)
         if caller.waits:
             document.waiting.append(caller)
         if document.state != OPEN:
+            document.source.url = source.url or shown
+            if source.url and session.ready:
+                session.texts.resume(document, "", True)
             return  # both are told when it is
         if session.ready and source.diff:
             document.source.diff = source.diff

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -12,7 +13,7 @@ from subprocess import DEVNULL
 
 import trio
 
-from rbridge.errors import NotListening
+from rbridge.errors import CannotCreate, NotListening
 from rbridge.server import urls
 from rbridge.server.documents import Documents
 
@@ -26,6 +27,7 @@ PROGRAMS = (
     "chromium",
     "google-chrome",
 )
+PLAIN = re.compile(r"[A-Za-z0-9:/._~@,+\[\]-]+")  # what sh, cmd and PowerShell read as it stands
 READ = 60.0  # seconds until a page that leads to a secret URL is removed
 FAILS = 3.0  # seconds in which a browser that cannot be started says so
 
@@ -53,18 +55,23 @@ def command(
 
 
 async def show(documents: Documents, url: str) -> None:
-    """Have *url* shown, which was checked. What may be secret of it stands in no command line.
+    """Have *url* shown, which was checked. What may be secret of it, or mean something to a shell that the
+    browser's command goes through, stands in no command line.
 
     Raises NotListening where there is no browser, CannotCreate where there is no room for a page.
     """
     words = command(os.environ)
     identifier = ""
-    if url != urls.without_secrets(url):
+    if url != urls.without_secrets(url) or not PLAIN.fullmatch(url):
         identifier, directory = documents.tools.files.create_directory("browser", ("page",))
         place = directory / "open.html"
-        fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "w", encoding="ascii") as file:
-            file.write(urls.page(url))
+        try:
+            fd = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "w", encoding="ascii") as file:
+                file.write(urls.page(url))
+        except OSError as error:
+            documents.tools.files.wipe(identifier)
+            raise CannotCreate(f"no page can be made on the laptop: {error.strerror}") from None
         url = place.as_uri()
     documents.start(partial(_shown, documents, [word.replace("%s", url) for word in words], identifier))
 

@@ -277,6 +277,7 @@ class Peer:
     async def _turn(self, forgiving: bool = False) -> AsyncIterator[None]:
         """The right to write. Left by anything but its end, the record is torn and so the connection dead."""
         async with self._writing:
+            await trio.lowlevel.checkpoint_if_cancelled()  # to wait took a turn: nothing is written yet
             if self._gone and not forgiving:
                 raise PeerGone(f"the connection from {self.origin} has ended")
             try:

@@ -3,12 +3,13 @@
 For each connection that comes the host is asked for a stream over a further connection (``to: port``,
 ``docs/protocol.md``): ssh gives each its own flow control. A port belongs to a host that has proved who it
 is; the user here has allowed it, once for each port while the daemon runs. It outlives the tunnel, like a
-document.
+document. Long, because a port's beginning, its connections and its end belong together.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +35,7 @@ CONNECTIONS = 64  # of one port at a time; further ones wait until one of them i
 BACK = 5.0  # seconds that a connection waits for a tunnel that is on its way back
 GONE = 24 * 3600.0  # seconds without the host after which a port is closed; its client gives up then, too
 FAREWELL = 2.0  # seconds for telling the host of the end
+PAGES = 10  # of one host that are shown in a minute
 READY = 2  # further connections of the host that are kept for who comes next
 
 UNKNOWN = (
@@ -51,13 +53,27 @@ class Ports:
     allowed: set[tuple[str, int]] = field(default_factory=set)
     all: set[Port] = field(default_factory=set)
 
+    shown: dict[str, deque[float]] = field(default_factory=dict)
+    """When the last pages of each host were."""
+
     def of(self, identity: str) -> list[Port]:
         """Those of the host that is known by this *identity*."""
         return [one for one in self.all if one.identity == identity]
 
+    def may_show(self, identity: str) -> bool:
+        """Whether another page of that host may be shown now: it is counted then."""
+        recent = self.shown.setdefault(identity, deque(maxlen=PAGES))
+        if len(recent) == PAGES and trio.current_time() < recent[0] + 60:
+            return False
+        recent.append(trio.current_time())
+        return True
 
-async def show(service: Service, session: Session, peer: Peer, said: Mapping[str, str]) -> None:
-    """Have the port, or the page, that *said* names here, or tell the host why not.
+
+async def show(
+    service: Service, session: Session, peer: Peer, said: Mapping[str, str], back: bool = False
+) -> None:
+    """Have the port, or the page, that *said* names here, or tell the host why not. *back*: the host had it
+    with the daemon before this one.
 
     Raises RemoteProtocolError.
     """
@@ -66,7 +82,7 @@ async def show(service: Service, session: Session, peer: Peer, said: Mapping[str
     url = codec.unquote(said.get("url", ""))
     if not number and not url:
         raise RemoteProtocolError("neither a port nor a page is wanted")
-    refusal = _why_not(service, session, token)
+    refusal = _why_not(service, session, token, back)
     if refusal is None:
         port = Port(service, session, token, number, wanted, url)
         service.ports.all.add(port)
@@ -88,10 +104,10 @@ async def resume(service: Service, session: Session, peer: Peer, said: Mapping[s
         await peer.close(token)
         session.heard_end(token)
     else:
-        await show(service, session, peer, said)
+        await show(service, session, peer, said, back=True)
 
 
-def _why_not(service: Service, session: Session, token: str) -> Refusal | None:
+def _why_not(service: Service, session: Session, token: str, back: bool) -> Refusal | None:
     if not session.identity:
         return "denied", UNKNOWN
     if not service.config.ports:
@@ -99,7 +115,7 @@ def _why_not(service: Service, session: Session, token: str) -> Refusal | None:
     if service.documents.stopping:
         return "failed", "rbridge serve is ending on the laptop"
     mine = service.ports.of(session.identity)
-    if len(mine) >= PORTS or sum(one.asking for one in mine) >= ASKING:
+    if len(mine) >= PORTS or (not back and sum(one.asking for one in mine) >= ASKING):
         return "busy", f"{len(mine)} ports of this host are there, or asked for, already"
     if token in session.ports or token in session.folders or token in session.documents:
         return "failed", "the token is in use"
@@ -122,7 +138,8 @@ class Port:
         """The port here, 0 while there is none."""
         self.identity = session.identity
         self.session = session
-        self.asking = False
+        self.asking = True
+        """Whether it is not decided yet."""
         self.told_close = False
         """Whether the host knows that it is closed."""
         self._service = service
@@ -179,7 +196,11 @@ class Port:
             self._nursery.start_soon(self._say_opened if self.local else self._say_asking)
 
     def browse(self, url: str) -> None:
-        """The host's user wants this page of it shown."""
+        """The host's user wants this page of it shown. Where only a page is wanted, the user here was asked
+        for that one, and no other.
+        """
+        if not self.number:
+            return
         self._url = url
         if self._nursery is not None and self.local:
             self._nursery.start_soon(self._show)
@@ -216,7 +237,10 @@ class Port:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                refusal = await self._admit()
+                try:
+                    refusal = await self._admit()
+                finally:
+                    self.asking = False
                 if refusal is None and self.number:
                     self._note = await self._listen()
                 if refusal is None:
@@ -239,7 +263,7 @@ class Port:
         if self.number:
             text = notice = f"{name} asks that programs here reach its port {self.number}"
             if parts is not None:
-                text += f", and that your browser shows {urls.without_secrets(self._url)}"
+                text += f", and that your browser shows its page {(parts.path or '/')[:200]}"
         else:
             text = f"{name} asks that your browser shows {self._url}"
             notice = f"{name} asks that your browser shows a page of {parts.hostname if parts else ''}"
@@ -248,12 +272,11 @@ class Port:
         if question is None:
             return "busy", "too many questions wait for the laptop's user"
         self._tools.notifier.tell(f"{notice}: run 'rbridge allow'")
-        self.asking = True
         try:
             await self._say_asking()
             allowed = await consent.wait(question)
         finally:
-            self.asking = False
+            consent.answer(question.id, False)  # if it waits still
         if allowed and self.number:
             self._service.ports.allowed.add((self.identity, self.number))
         if allowed:
@@ -291,6 +314,8 @@ class Port:
         if not url:
             return
         try:
+            if not self._service.ports.may_show(self.identity):
+                raise TryAgain("too many pages of this host were shown within a minute")
             parts = urls.checked(url)
             await browser.show(self._service.documents, urls.led(parts, self.local) if self.number else url)
         except RbridgeError as error:
@@ -339,7 +364,7 @@ class Port:
             try:
                 self._get_ready(READY)
                 for one in self._listening:
-                    nursery.start_soon(self._accept, one)
+                    nursery.start_soon(self._accept, one, nursery)
                 await trio.sleep_forever()
             finally:
                 self._nursery = None
@@ -348,8 +373,7 @@ class Port:
         """Have the host make connections for who comes next; they come even if we end meanwhile."""
         self._service.documents.start(partial(self.session.make_ready, count))
 
-    async def _accept(self, listening: trio.socket.SocketType) -> None:
-        assert self._nursery is not None
+    async def _accept(self, listening: trio.socket.SocketType, nursery: trio.Nursery) -> None:
         while True:
             await self._slots.acquire()
             try:
@@ -361,7 +385,7 @@ class Port:
                 logger.warning("%s: no connection can be taken: %s", self.name, error.strerror)
                 await trio.sleep(1.0)
                 continue
-            self._nursery.start_soon(self._carry, trio.SocketStream(client))
+            nursery.start_soon(self._carry, trio.SocketStream(client))
 
     async def _carry(self, client: trio.SocketStream) -> None:
         """One connection, to its end; one that did not end well is broken off."""

@@ -211,7 +211,7 @@ class Session:
 
     async def make_ready(self, count: int) -> None:
         """Have so many connections for who comes next, if the host makes them."""
-        with suppress(PeerGone):
+        with suppress(RbridgeError):  # nobody waits for them
             while self.peer is not None and len(self._spare) + self._readying < count:
                 self._readying += 1
                 try:

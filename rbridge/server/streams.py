@@ -186,14 +186,16 @@ async def asked(
             raise PeerGone(f"{session.label} opens no further connection")
         if peer.streaming is not None:
             raise RemoteProtocolError("a stream on a connection that has one")
-        stream = peer.streaming = make(peer, token)
+        stream, said_so = make(peer, token), False
+        peer.streaming = stream
         try:
             await peer.stream_to(token, said)
+            said_so = True
             yield stream
         finally:
             with trio.CancelScope(shield=True):
                 try:
-                    await stream.finish()
+                    await (stream.finish() if said_so else peer.end())
                 except RbridgeError:
                     await peer.end()
             stream.forget()

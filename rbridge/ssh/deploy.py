@@ -7,6 +7,7 @@ texts came from the host: they are shown through :func:`rbridge.errors.clean` on
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -145,9 +146,8 @@ def said(host: Host, put: Put | None, paths: Paths | None, version: str) -> list
             f"  {_short(host, path[: -len('rbridge')] + 'rmate')} is another program: it is left as it is"
         )
     if "group" in notes:
-        lines.append(
-            f"  others of your group can replace it: chmod g-w {_short(host, path.rpartition('/')[0])}"
-        )
+        above = _short(host, path.rpartition("/")[0])
+        lines.append(f"  others of your group can replace it: take their right to write in {above}")
     if "link" in notes:
         lines.append("  ~/.local/bin there is a link: the client lies where it leads to")
     if "key" in notes:
@@ -219,9 +219,8 @@ def trouble(name: str, fault: str) -> RbridgeError:
             f"{at} belongs to {who or 'another user'}: nothing is put there", "tell the administrator"
         )
     if kind == "mode":
-        return Denied(
-            f"{at} can be changed by others ({who})", f"look at what is in it, then: chmod go-w {path}"
-        )
+        mend = f"ssh {shlex.quote(name)} {shlex.quote('chmod go-w ' + shlex.quote(path))}"
+        return Denied(f"{at} can be changed by others ({who})", f"look at what is in it, then: {mend}")
     if kind == "open":
         return Denied(f"{at} could be replaced by others: the directory above is open to all")
     if kind == "socket":

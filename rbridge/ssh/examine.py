@@ -87,6 +87,11 @@ class Way:
         return self.destination.known_as if self.destination else clean(self.asked)
 
     @property
+    def typed(self) -> str:
+        """Options and host as they were typed, for a shell."""
+        return " ".join(_quoted(word) for word in (*self.options, self.asked))
+
+    @property
     def up(self) -> bool:
         """Whether the daemon has a tunnel that stands."""
         return self.row.get("state") == "up" and not self.dead
@@ -200,12 +205,12 @@ class Way:
         if to.known_hosts_command:
             return [ok("host key", "host-key", "keys come from the KnownHostsCommand")]
         said = f"no host key of {self.name} is known here: the first login asks"
-        return [warning("host key", "not-known", said, f"rbridge connect {_quoted(self.asked)}")]
+        return [warning("host key", "not-known", said, f"rbridge connect {self.typed}")]
 
     async def _tunnel(self) -> list[Finding]:
         found = tunnel(self.row, self.asked) if self.row else None
         if found is None:
-            connect = f"rbridge connect {_quoted(self.asked)}"
+            connect = f"rbridge connect {self.typed}"
             return [warning("tunnel", "no-tunnel", f"no tunnel to {self.name} is kept", connect)]
         control = str(self.row.get("control") or "")
         if self.row.get("state") == "up" and control:
@@ -215,7 +220,7 @@ class Way:
             if not answered:
                 self.dead = True
                 name = _quoted(str(self.row.get("name")))
-                again = f"rbridge disconnect {name}; rbridge connect {_quoted(self.asked)}"
+                again = f"rbridge disconnect {name}; rbridge connect {self.typed}"
                 said = f"{name}: the connection is half dead: ssh holds it, and nothing comes back"
                 return [failure("tunnel", "half-dead", said, f"it is made anew within 45 s; now: {again}")]
         return [found]
@@ -231,9 +236,13 @@ class Way:
         except master.Refused as refused:
             reason = reasons.forwarding(refused.stderr, self.name, free=True)
             return [failure("forward", reason.name, f"{self.name}: {reason.said}", reason.hint)]
-        with suppress(RbridgeError):
-            await master.cancel(self.control, remote, local, deadline=EACH)
-        await master.run([*master.over(self.control), f"rm -f {shlex.quote(remote)}"])
+        finally:  # sshd never removes it, and it may be made although we were told otherwise
+            with (
+                trio.CancelScope(shield=True, deadline=trio.current_time() + EACH),
+                suppress(RbridgeError),
+            ):
+                await master.cancel(self.control, remote, local, deadline=EACH / 2)
+                await master.run([*master.over(self.control), f"rm -f {shlex.quote(remote)}"])
         return [ok("forward", "forward", f"{self.name} forwards sockets")]
 
     @property
@@ -265,16 +274,18 @@ async def _connects(host: str, port: int) -> str:
     except OSError as error:
         return f"ssh: Could not resolve hostname {host}: {error.strerror}\n"
     for family, kind, _, _, address in addresses[:4]:
-        with trio.socket.socket(family, kind) as sock:
-            try:
-                with trio.fail_after(EACH * 0.8 / len(addresses[:4])):
-                    await sock.connect(address)
-                    return ""
-            except trio.TooSlowError:
-                said += f"ssh: connect to host {host} port {port}: Connection timed out\n"
-            except OSError as error:
-                why = os.strerror(error.errno) if error.errno else str(error)
-                said += f"ssh: connect to host {host} port {port}: {why}\n"
+        try:
+            with (
+                trio.socket.socket(family, kind) as sock,
+                trio.fail_after(EACH * 0.8 / len(addresses[:4])),
+            ):
+                await sock.connect(address)
+                return ""
+        except trio.TooSlowError:
+            said += f"ssh: connect to host {host} port {port}: Connection timed out\n"
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else str(error)
+            said += f"ssh: connect to host {host} port {port}: {why}\n"
     return said
 
 

@@ -157,7 +157,8 @@ def expand(path: bytes) -> "list[bytes]":
         first, slash, rest = path.partition(b"/")
         wanted = glob.escape(os.path.expanduser(first)) + slash + rest
     found: list[bytes] = []
-    for one in glob.iglob(wanted, recursive=True):
+    for match in glob.iglob(os.fsdecode(wanted), recursive=True):  # in characters, as the laptop checks them
+        one = os.fsencode(match)
         if len(found) >= MOST:
             raise Refused(CANNOT_CREATE, f"these are more than {MOST} files: send an archive instead")
         if one and not is_part(os.path.basename(one)):

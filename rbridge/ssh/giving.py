@@ -43,6 +43,9 @@ class Told:
     def failed(self, which: int, code: int, said: str) -> None:
         """It is not."""
 
+    def changed(self, which: int) -> None:
+        """It changed while it was read: what goes through may be of two versions."""
+
 
 class Giver:
     """Offers files over *channel*, then serves until the other end has had enough."""
@@ -107,7 +110,7 @@ class Giver:
             "argument": argument,
             "parts": parts,
             "size": found.st_size,
-            "mtime": max(0, found.st_mtime_ns),
+            "mtime": min(max(0, found.st_mtime_ns), 1 << 62),
             "mode": stat.S_IMODE(found.st_mode),
         }
         if stat.S_ISDIR(found.st_mode):
@@ -201,8 +204,12 @@ class Giver:
                 self._queue.append(self._channel.record())
                 if self._queue[-1].get("failed") == which:
                     raise Refused(LOST, "given up")
+        if not size and file.readinto(self._piece):
+            raise Refused(NO_INPUT, "says that it is empty, and is not")  # as in /proc
         after = os.fstat(file.fileno())
         changed = after.st_mtime_ns != found.st_mtime_ns or after.st_size != size
+        if changed:
+            self._told.changed(which)
         self._channel.say({"sent": which, "sha256": digest.hexdigest(), "changed": changed})
 
     def _has(self, file: FileIO, count: int, digest: "Any") -> bool:

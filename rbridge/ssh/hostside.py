@@ -107,7 +107,7 @@ class HostSide:
 
     async def _client(self) -> list[Finding]:
         host = self._there
-        deploying = f"rbridge deploy {shlex.quote(self._way.asked)}"
+        deploying = f"rbridge deploy {self._way.typed}"
         if not host.client:
             return [failure("host", "no-client", f"rbridge is not on {self._name}", deploying)]
         make = partial(single_file, deploy.python(host))
@@ -125,7 +125,7 @@ class HostSide:
         paths = await there.paths()
         if paths.on_path:
             return [ok("host", "path", "new shells find the client as rbridge")]
-        mend = f"rbridge deploy --path {shlex.quote(self._way.asked)}"
+        mend = f"rbridge deploy --path {self._way.typed}"
         if paths.found:
             return [warning("host", "path", f"new shells find another rbridge first: {paths.found}", mend)]
         return [warning("host", "path", "~/.local/bin is not on PATH in new shells", mend)]
@@ -158,7 +158,7 @@ class HostSide:
         if client["code"] == 0:
             return [ok("host", "client-runs", f"it runs: {_word(client['said'])}")]
         said = f"{self._there.client_path} does not run: {_word(client['said']) or client['code']}"
-        mend = f"rbridge deploy {shlex.quote(self._way.asked)}"
+        mend = f"rbridge deploy {self._way.typed}"
         if self._there.client_by != "us":
             mend = self._there_run(f"chmod 755 {shlex.quote(self._there.client_path)}")
         return [failure("host", "client-fails", said, mend)]
@@ -169,7 +169,7 @@ class HostSide:
             if not self._way.up:
                 return []
             said = "there is no key: plain 'ssh -R' over a port cannot be told from others"
-            return [warning("host", "key", said, f"rbridge connect {shlex.quote(self._way.asked)}")]
+            return [warning("host", "key", said, f"rbridge connect {self._way.typed}")]
         if key["kind"] != "file" or key["uid"] != uid:
             mend = self._there_run(f"rm -rf {shlex.quote(path)}")
             return [failure("host", "key", f"{path} is not a file of yours: it is not used", mend)]
@@ -182,9 +182,10 @@ class HostSide:
     def _sockets(self) -> list[Finding]:
         found = []
         for one in self._said["sockets"]:
-            name = _word(one["name"])
+            name = clean(str(one["name"]))
             path = f"{self._there.directory}/{name}"
-            remove = self._there_run(f"rm {shlex.quote(path)}")
+            # a name that cannot be shown as it is cannot be pasted as it is either
+            remove = self._there_run(f"rm {shlex.quote(path)}") if name == one["name"] else ""
             if not one["socket"] or one["uid"] != self._said["uid"]:
                 what = "no socket" if not one["socket"] else f"a socket of user {int(one['uid'])}"
                 found.append(failure("host", "socket-foreign", f"{path} is {what}", remove))
@@ -202,13 +203,12 @@ class HostSide:
         if one["state"] == "refused":
             if one["name"] == self.socket:
                 said = f"{path}: nobody listens there: it is what the last connection left"
-                return warning(
-                    "host", "socket-stale", said, f"rbridge connect {shlex.quote(self._way.asked)}"
-                )
+                return warning("host", "socket-stale", said, f"rbridge connect {self._way.typed}")
             return warning("host", "socket-stale", f"{path}: nobody listens there any more", remove)
         if one["state"] == "silent":
             said = f"{path}: half dead: it takes connections and says nothing; a lost login holds it"
-            return warning("host", "socket-half-dead", said, remove)
+            ours = str(one["name"]).startswith(self._identity)  # another laptop may only be asleep
+            return warning("host", "socket-half-dead", said, remove if ours else "")
         if one["state"] != "greets":
             return warning("host", "socket-closed", f"{path}: it leads to no daemon", remove)
         greeting = codec.parse_greeting(one["greeting"])
@@ -246,7 +246,7 @@ class HostSide:
 
     @property
     def _setup(self) -> str:
-        return f"forward a socket, not the port: rbridge connect {shlex.quote(self._way.asked)}"
+        return f"forward a socket, not the port: rbridge connect {self._way.typed}"
 
     async def _speed(self) -> list[Finding]:
         trip = await self._round_trip()
@@ -301,7 +301,7 @@ class HostSide:
         if not self._said:
             return [unknown("end to end", "end-to-end", f"not tried: nothing can be run on {self._name}")]
         name = shlex.quote(str(self._way.row.get("name")))
-        again = f"rbridge disconnect {name}; rbridge connect {shlex.quote(self._way.asked)}"
+        again = f"rbridge disconnect {name}; rbridge connect {self._way.typed}"
         one = next((one for one in self._said["sockets"] if one["name"] == self.socket), None)
         if one is None:
             said = f"the tunnel's socket is not in {self._there.directory} any more"
@@ -319,7 +319,7 @@ class HostSide:
         ]
 
     def _there_run(self, command: str) -> str:
-        return f"ssh {shlex.quote(self._way.asked)} {shlex.quote(command)}"
+        return f"ssh {self._way.typed} {shlex.quote(command)}"
 
     @property
     def _there(self) -> Host:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from rbridge.client import options as clientoptions
+from rbridge.client import positions
 from rbridge.errors import NotListening, UsageError, clean
 from rbridge.ssh import fetching
 
@@ -128,7 +129,7 @@ def in_home(path: str) -> str:
     if path in ("", "~", "~/"):
         return "."
     path = path[2:].lstrip("/") or "." if path.startswith("~/") else path
-    return f"./{path}" if path == "-" else path
+    return f"./{path}" if path == "-" or (":" in path and path[0] not in "/~") else path
 
 
 def quoted(word: str) -> str:
@@ -142,17 +143,16 @@ def quoted(word: str) -> str:
 
 
 def _sort(word: str, found: list[tuple[str, str]], local: list[str]) -> None:
-    remote = None if os.path.lexists(word) else fetching.remote(word)
-    if remote is None or _is_position(remote[1]):
+    placed = positions.split_position(word)  # so that new.py:12 is not taken for a host
+    file = placed[0] if placed else word
+    remote = fetching.remote(word)
+    if remote is None or fetching.remote(file) is None or remote[1].startswith("//"):
+        local.append(word)
+        return
+    if os.path.lexists(word) or os.path.lexists(file):  # a file of that name wins
         local.append(word)
     else:
         found.append(remote)
-
-
-def _is_position(path: str) -> bool:
-    """Whether this is LINE or LINE:COL, so that ``new.py:12`` is not taken for a host."""
-    first, _, second = path.partition(":")
-    return first.isdigit() and (not second or second.isdigit())
 
 
 def _long(word: str) -> str:
@@ -175,4 +175,5 @@ def _wants_value(word: str) -> bool:
         return False
     if word.startswith("--"):
         return "=" not in word
-    return clientoptions.SHORT.get(word[-1]) == name
+    letters = [letter for letter in word[1:] if clientoptions.SHORT.get(letter) in clientoptions.VALUES]
+    return word.index(letters[0], 1) == len(word) - 1

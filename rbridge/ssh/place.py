@@ -42,7 +42,7 @@ class Place:
         self._at: tuple[bytes, ...] = ()
         self._fd = self._root
 
-    def directory(self, parts: "tuple[bytes, ...]") -> int:
+    def directory(self, parts: "tuple[bytes, ...]", mode: int = 0o755) -> int:
         """A descriptor of the directory *parts*, made as far as it is missing; good until the next call.
 
         Raises OSError, and Refused where something else has its name.
@@ -55,7 +55,7 @@ class Place:
         fd = os.dup(self._root)
         try:
             for part in parts:
-                fd = self._step(fd, part)
+                fd = self._step(fd, part, mode & 0o755 | 0o700)
         except BaseException:
             os.close(fd)
             raise
@@ -80,13 +80,13 @@ class Place:
             os.close(self._fd)
         self._at, self._fd = (), self._root
 
-    def _step(self, fd: int, part: bytes) -> int:
+    def _step(self, fd: int, part: bytes, mode: int) -> int:
         """From the directory *fd*, which is closed, to *part* in it."""
         try:
             try:
                 inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
             except FileNotFoundError:
-                os.mkdir(part, 0o755, dir_fd=fd)
+                os.mkdir(part, mode, dir_fd=fd)
                 inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR):
@@ -109,6 +109,7 @@ class Part:
         self.digest: Any = hashlib.sha256()
         self.fd = -1
         self._made = False
+        self._forget(parent)
         try:
             self.fd = os.open(self.name, os.O_RDWR | _PLAIN, dir_fd=parent)
         except FileNotFoundError:
@@ -143,8 +144,10 @@ class Part:
 
     def land(self, parent: int, place: Place, mode: int, mtime: int, force: bool) -> None:
         """Give it its mode, time and final name. Raises OSError, Refused; it is still there then."""
-        os.fchmod(self.fd, mode)
-        os.utime(self.fd, ns=(mtime, mtime))
+        with suppress(PermissionError):  # FAT has neither; the file is 0600 then, or what its mount says
+            os.fchmod(self.fd, mode)
+        with suppress(PermissionError):
+            os.utime(self.fd, ns=(mtime, mtime))
         if place.sync:
             os.fsync(self.fd)
         if force:
@@ -160,7 +163,8 @@ class Part:
                 raise
             self._land_without_links(parent)
             return
-        os.unlink(self.name, dir_fd=parent)
+        with suppress(FileNotFoundError):
+            os.unlink(self.name, dir_fd=parent)
 
     def remove(self, parent: int) -> None:
         """Remove it: what it has is of no use."""
@@ -175,6 +179,13 @@ class Part:
                 os.unlink(self.name, dir_fd=parent)
         os.close(self.fd)
         self.fd = -1
+
+    def _forget(self, parent: int) -> None:
+        """Remove what an earlier try left that was ended between its link and its unlink."""
+        part, final = there(parent, self.name), there(parent, self.final)
+        if part and final and stat.S_ISREG(part.st_mode) and os.path.samestat(part, final):
+            with suppress(FileNotFoundError):
+                os.unlink(self.name, dir_fd=parent)
 
     def _claim(self, parent: int) -> None:
         found = os.fstat(self.fd)

@@ -6,6 +6,7 @@ protocol is in :mod:`rbridge.ssh.farside`.
 
 import os
 import stat
+import sys
 from collections import deque
 
 from rbridge.ssh.fetching import impossible
@@ -22,11 +23,12 @@ if MYPY:
     from rbridge.ssh.giving import Told
     from rbridge.ssh.place import Place
 
+FOLDS = sys.platform == "darwin"  # Makefile and makefile are one file there
 WINDOW = 128
 """Files that are asked for at a time: no round trip for each, and all requests fit into any pipe, so that
 neither end ever waits for the other while that one waits for it."""
 
-PENDING = 32 << 20
+PENDING = 128 << 20
 """Bytes of memory that offers may take, roughly."""
 
 
@@ -96,13 +98,16 @@ class Taker:
         self._asked: deque[Offer] = deque()
         self._taken: dict[tuple[str, ...], bool] = {}
         self._numbers: set[int] = set()
+        self._unheard = 0  # words of failure that the giver may not read while it sends
 
     def run(self) -> None:
         """Take all. Raises Lost, Nonsense; what is unfinished then stays for the next time."""
         try:
             self._listen()
             while self._offers or self._asked:
-                while self._offers and len(self._asked) < WINDOW:
+                if not self._asked:
+                    self._unheard = 0
+                while self._offers and len(self._asked) < WINDOW and self._unheard < WINDOW:
                     self._ask(self._offers.popleft())
                 if self._asked:
                     self._receive(self._asked[0])
@@ -145,14 +150,14 @@ class Taker:
             self._check(offer)
             parent = self._place.directory(offer.above)
             if offer.directory:
-                self._place.directory((*offer.above, offer.name))
+                self._place.directory((*offer.above, offer.name), offer.mode)
                 return
             request = self._request(offer, parent)
         except OSError as error:
-            self._failed(offer, writing(error))
+            self._refuse(offer, writing(error))
             return
         except Refused as refused:
-            self._failed(offer, refused)
+            self._refuse(offer, refused)
             return
         self._channel.say(request)
         self._asked.append(offer)
@@ -164,7 +169,7 @@ class Taker:
             why = impossible(part)
             if why:
                 raise Refused(CANNOT_CREATE, why)
-        key = tuple(part.casefold() for part in offer.parts)
+        key = tuple(part.casefold() if FOLDS else part for part in offer.parts)
         both_directories = offer.directory and self._taken.get(key) is True
         if key in self._taken and not both_directories:
             raise Refused(CANNOT_CREATE, "would get the same name as another one")
@@ -265,6 +270,8 @@ class Taker:
         if "lost" in item:
             self._failed(offer, _said(item))
             return
+        if item.get("changed") is True:
+            self._told.changed(offer.which)
         self._finish(offer, part, at == size and part.digest.hexdigest() == item.get("sha256"), start)
 
     def _finish(self, offer: Offer, part: Part, whole: bool, resumed: int) -> None:
@@ -290,6 +297,12 @@ class Taker:
     def _failed(self, offer: Offer, refused: Refused) -> None:
         self._channel.say({"failed": offer.which, "code": refused.code, "said": refused.said[:300]})
         self._told.failed(offer.which, refused.code, refused.said)
+
+    def _refuse(self, offer: Offer, refused: Refused) -> None:
+        """Say so unasked: while something is asked for, the giver may be writing, and read nothing."""
+        if self._asked:
+            self._unheard += 1
+        self._failed(offer, refused)
 
     def _let_go(self, offer: Offer) -> None:
         if offer.part is not None:

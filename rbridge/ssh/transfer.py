@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from rbridge.errors import CannotCreate, NoInput, RbridgeError, UsageError, clean
+from rbridge.errors import CannotCreate, NoInput, RbridgeError, TryAgain, UsageError, clean
 from rbridge.ssh import farside, fetching
 from rbridge.ssh.exchange import Exchange
 from rbridge.ssh.frames import Nonsense, number, text, to_text
@@ -292,6 +292,10 @@ class Outcome(Told):
         self._failure(code if code in CODES else LOST, f"{self._name(which)}: {said}")
         self.names.pop(which, None)
 
+    def changed(self, which: int) -> None:
+        said = "changed while it was read, and may be of two versions: run it again with --force"
+        self._failure(LOST, f"{self._name(which)}: {said}")
+
     def ended(self, error: RbridgeError | KeyboardInterrupt) -> int:
         """The transfer ended before its end; the exit code."""
         self._line.end()
@@ -299,7 +303,8 @@ class Outcome(Told):
             self._say(f"interrupted; {AGAIN}")
             return INTERRUPTED
         self._say(clean(f"{error}; {AGAIN}" if error.exit_code in (LOST, 75) else error.line()))
-        return self.code or error.exit_code
+        lost = error.exit_code == TryAgain.exit_code
+        return error.exit_code if lost else self.code or error.exit_code
 
     def _name(self, which: int) -> str:
         if which < len(self.sending):

