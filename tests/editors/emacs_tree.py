@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.editors.tree import Tree
-from tests.harness.wait import until
+from tests.harness.wait import Never, until
 
 if TYPE_CHECKING:
     from tests.editors.emacs import Emacs
+
+SEARCHED = 5.0  # seconds in which a folder of the tests is searched, on a machine that is busy
 
 # The buffer of a folder that was shown last, and what is read there: names by their look, not from what the
 # plug-in knows of them.
@@ -158,6 +161,8 @@ class EmacsTree(Tree):
         until(lambda: "Find file" in self._editor.asked, what=self._editor.screen())
         self._editor.tmux.type(query)
         until(lambda: self._editor.ask(TYPED) == query, what=self._editor.screen())
+        with suppress(Never):  # while the host searches there is nothing yet; there may be nothing at all
+            until(lambda: self._editor.ask("(desk-offers)"), SEARCHED)
         self._found = list(self._editor.ask("(desk-offers)") or ())
         self._lines = []
         return self._found

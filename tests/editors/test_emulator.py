@@ -120,7 +120,9 @@ async def test_an_editor_that_fails_in_its_window_is_told(screen: Screen) -> Non
     desk = FakeDesk()
     async with screen.editing(screen.vim(":cq\r"), make_text(screen.files), desk) as returned:
         await screen.over(returned, desk)
-    assert desk.told == ["train.py on gpu1: vim ended with status 1"]
+    (told,) = desk.told
+    # a terminal may have words of its own at its end: xterm, where its usual font is not installed
+    assert told.partition(": xterm: ")[0] == "train.py on gpu1: vim ended with status 1"
 
 
 async def test_the_window_is_named_after_the_text(screen: Screen) -> None:
