@@ -24,13 +24,18 @@ def said(home: Home, *arguments: str, port: int = 0) -> Ran:
 
 
 class Findings:
-    """What one run found: *code* is its exit code."""
+    """What one run found: *code* is its exit code. The options of ssh that were *given* are left out of what
+    it proposes.
+    """
 
-    def __init__(self, ran: Ran) -> None:
+    def __init__(self, ran: Ran, given: str = "") -> None:
         self.code = ran.code
         assert ran.code in (0, 69), ran
         self.answer: dict[str, Any] = json.loads(ran.out)
         self.all: Sequence[dict[str, Any]] = self.answer["findings"]
+        self.proposed = [str(one["mend"]) for one in self.all]
+        for one in self.all:
+            one["mend"] = one["mend"].replace(given, "")
 
     def __getitem__(self, name: str) -> dict[str, Any]:
         """The one of that *name*."""
@@ -55,4 +60,4 @@ def of_laptop(home: Home, port: int = 0) -> Findings:
 
 def of_host(trip: Trip, *options: str, alias: str = "", port: int = 0) -> Findings:
     words = ["-F", str(trip.sshd.config), *options, "--json", alias or trip.sshd.alias]
-    return Findings(said(trip.laptop, *words, port=port))
+    return Findings(said(trip.laptop, *words, port=port), f"-F{trip.sshd.config} ")

@@ -145,7 +145,10 @@ def ask(port: int, said: bytes = b"", end: bool = True) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         client.sendall(said)
         if end:
-            client.shutdown(socket.SHUT_WR)
+            try:
+                client.shutdown(socket.SHUT_WR)
+            except OSError as error:  # it was broken off already
+                raise ConnectionResetError(*error.args) from error
         heard = bytearray()
         while data := client.recv(1 << 16):
             heard += data

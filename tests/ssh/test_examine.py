@@ -41,6 +41,11 @@ def test_with_a_tunnel_all_of_the_way_is_ok(trip: Trip) -> None:
     assert hops.index("login") < hops.index("tunnel") < hops.index("host") < hops.index("end to end")
 
 
+def test_what_it_proposes_goes_where_it_looked(trip: Trip) -> None:
+    found = doctored.of_host(trip)
+    assert f"rbridge connect -F{trip.sshd.config} gpu1" in found.proposed
+
+
 def test_it_leaves_no_login_and_no_socket_behind(trip: Trip) -> None:
     doctored.of_host(trip)
     assert trip.masters() == []
