@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any
 import trio
 
 from rbridge.errors import RbridgeError, clean
+from rbridge.server import privatefiles
 from rbridge.server.config import HostConfig
 from rbridge.server.documents import Documents
 from rbridge.server.kept import Deployed, Kept, Laptop
@@ -31,6 +31,7 @@ from rbridge.ssh.singlefile import single_file
 from rbridge.ssh.starting import CARRIED
 
 RECORD = "hosts.json"
+LONGEST = 1 << 20  # bytes of it that are read
 MOST = 64  # hosts
 SETTLE = 100.0  # seconds that `connect` waits for a tunnel: the control socket's own limit is above it
 BACK = 3.0  # seconds that `rbridge ssh` waits for a tunnel that is on its way back by itself
@@ -270,16 +271,11 @@ class Hosts:
                         "environ": {name: environ[name] for name in CARRIED if name in environ},
                     }
                 )
-        staged = f"{self._record}.{secrets.token_hex(4)}"
         try:
-            fd = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                json.dump(told, file)
-            os.replace(staged, self._record)
-        except OSError as error:
-            logger.warning("%s: %s", self._record, error.strerror)
-            with suppress(OSError):
-                os.unlink(staged)
+            with privatefiles.locked(self._laptop.runtime) as directory:
+                privatefiles.replace(self._record, json.dumps(told).encode(), directory)
+        except (OSError, RbridgeError) as error:
+            logger.warning("the tunnels are not written down: %s", error)
 
 
 async def _make_ready() -> None:
@@ -293,10 +289,8 @@ async def _make_ready() -> None:
 def _read(path: str) -> list[Mapping[str, Any]]:
     """What a daemon that was killed has left at *path*."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(fd, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
+        found = json.loads(privatefiles.read(path, LONGEST))
+    except (OSError, RbridgeError, ValueError):
         return []
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
