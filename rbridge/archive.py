@@ -10,7 +10,9 @@ nobody but the user can have written it: a file of mode 0600 in a directory of m
 behind a link, and both checked when open, so that nothing can be exchanged between check and use. That is no
 less than guards the single file itself. Its head names these very bytes and this Python's kind of bytecode.
 
-What is not needed for the first byte lies in a zip within the zip: compressed as one it is a fifth smaller.
+All but this module lies in two bundles, one for what is needed before the first byte and one for the rest:
+many small texts that are compressed as one are a fifth smaller, and a zip says each name and size twice. A
+bundle is one line for each file, ``NAME SIZE``, an empty line, and the files' contents one after the other.
 """
 
 import marshal
@@ -31,8 +33,8 @@ END = b"PK\5\6"
 ENTRY_LENGTH = 46
 FILE_LENGTH = 30
 STORED = 0
-REST = "rest.zip"
-"""The zip within the zip."""
+BUNDLES = ("early.txt", "rest.txt")
+"""The files in the zip that hold others, in the order in which they are looked into."""
 
 
 def number(data: bytes, at: int, length: int) -> int:
@@ -40,8 +42,7 @@ def number(data: bytes, at: int, length: int) -> int:
 
 
 def content(data: bytes, method: int, at: int, size: int) -> bytes:
-    """One file in the zip *data*."""
-    at += FILE_LENGTH + number(data, at + 26, 2) + number(data, at + 28, 2)
+    """What lies *at* there in *data*, in *size* bytes."""
     found = data[at : at + size]
     return found if method == STORED else zlib.decompress(found, -15)
 
@@ -64,42 +65,49 @@ class Archive:
         for _ in range(number(data, end + 10, 2)):
             name_length = number(data, at + 28, 2)
             name = data[at + ENTRY_LENGTH : at + ENTRY_LENGTH + name_length].decode("ascii")
-            self.entries[name] = (
-                data,
-                number(data, at + 10, 2),
-                number(data, at + 42, 4),
-                number(data, at + 20, 4),
-            )
+            begin = number(data, at + 42, 4)
+            begin += FILE_LENGTH + number(data, begin + 26, 2) + number(data, begin + 28, 2)
+            self.entries[name] = data, number(data, at + 10, 2), begin, number(data, at + 20, 4)
             at += ENTRY_LENGTH + name_length + number(data, at + 30, 2) + number(data, at + 32, 2)
 
     def read(self, name: str) -> bytes:
         """The content of one file in the zip."""
-        if name not in self.entries:
-            self.unpack()
+        while name not in self.entries and self.unpack():
+            pass
         return content(*self.entries[name])
 
-    def unpack(self) -> None:
-        """Know what lies in the zip within the zip as well. Several threads may ask for that at a time."""
-        rest = self.entries.get(REST)
-        if rest is not None:
-            self.index(content(*rest))
-            self.entries.pop(REST, None)
+    def unpack(self) -> bool:
+        """Know what lies in the next bundle, False if there is none. Several threads may ask at a time."""
+        for bundle in BUNDLES:
+            found = self.entries.get(bundle)
+            if found is not None:
+                text = content(*found)
+                at = text.index(b"\n\n") + 2
+                for line in text[: at - 2].decode("ascii").split("\n"):
+                    name, _, size = line.partition(" ")
+                    self.entries[name] = text, STORED, at, int(size)
+                    at += int(size)
+                self.entries.pop(bundle, None)
+                return True
+        return False
 
     def names(self) -> "List[str]":
         """All files, sorted."""
-        self.unpack()
+        while self.unpack():
+            pass
         return sorted(self.entries)
 
     def file(self, name: str) -> "Tuple[str, bool]":
         """The file in the zip that holds module *name*, empty if none does, and whether it is a package."""
         base = name.replace(".", "/")
-        for end, is_package in ("/__init__.py", True), (".py", False):
-            if base + end in self.entries or base + end in self.code:
-                return base + end, is_package
-        if REST in self.entries and base.partition("/")[0] + "/__init__.py" in self.entries:
+        while True:
+            packed = any(bundle in self.entries for bundle in BUNDLES)  # first: another thread may unpack it
+            for end, is_package in ("/__init__.py", True), (".py", False):
+                if base + end in self.entries or base + end in self.code:
+                    return base + end, is_package
+            if not packed or base.partition("/")[0] + "/__init__.py" not in self.entries:
+                return "", False
             self.unpack()
-            return self.file(name)
-        return "", False
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> "Optional[ModuleSpec]":
         """What the import system asks of a finder."""

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rbridge.archive import REST, Archive, install
+from rbridge.archive import BUNDLES, Archive, install
 
 
 def make(files, prefix=b"", method=zipfile.ZIP_DEFLATED):
@@ -66,23 +66,33 @@ def test_reads_what_zipfile_writes(method, prefix):
     assert {name: archive.read(name).decode() for name in archive.entries} == FILES
 
 
+def bundle(files):
+    """*files* as one text."""
+    texts = {name: text.encode() for name, text in files.items()}
+    index = "".join(f"{name} {len(text)}\n" for name, text in texts.items())
+    return index.encode() + b"\n" + b"".join(texts.values())
+
+
 @pytest.fixture
 def nested():
-    """An archive with a zip in it, all of which can be imported; afterwards nothing of it is left."""
-    early = {"parcel/__init__.py": ""}
-    rest = make({name: text for name, text in FILES.items() if name not in early}, b"", zipfile.ZIP_STORED)
-    install("/where/it/lies", make({**early, REST: rest}))
+    """An archive with bundles in it, all of which can be imported; afterwards nothing of it is left."""
+    names = iter(FILES)
+    outside, early = ({name: FILES[name] for name in [next(names)]} for _ in range(2))
+    bundles = bundle(early), bundle({name: FILES[name] for name in names})
+    install("/where/it/lies", make({**outside, **dict(zip(BUNDLES, bundles, strict=True))}))
     yield sys.meta_path[0]
     del sys.meta_path[0]
     for name in [name for name in sys.modules if name.split(".")[0] == "parcel"]:
         del sys.modules[name]
 
 
-def test_a_zip_within_it_is_read_when_something_in_it_is_wanted(nested):
+def test_a_bundle_is_read_when_something_in_it_is_wanted(nested):
     import parcel
 
     assert sys.meta_path[0].find_spec("json") is None
-    assert set(nested.entries) == {"parcel/__init__.py", REST}
+    assert set(nested.entries) == {"parcel/__init__.py", *BUNDLES}
+    assert nested.file("parcel.inner") == ("parcel/inner.py", False)
+    assert set(nested.entries) == {"parcel/__init__.py", "parcel/inner.py", BUNDLES[1]}
     from parcel import inner
 
     assert inner.VALUE == "éparcel.deep"
@@ -99,14 +109,14 @@ def test_of_what_is_kept_compiled_nothing_is_read(nested):
 
     assert inner.VALUE == "éparcel.deep"
     assert deep.__path__ == []
-    assert REST in nested.entries
+    assert set(BUNDLES) <= set(nested.entries)
     assert nested.get_source("parcel.inner") == FILES["parcel/inner.py"]
 
 
-def test_several_threads_may_want_something_in_it(nested):
+def test_several_threads_may_want_something_in_them(nested):
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(nested.file, ["parcel.inner"] * 100))
-    assert set(found) == {("parcel/inner.py", False)}
+        found = list(threads.map(nested.file, ["parcel.deep"] * 100))
+    assert set(found) == {("parcel/deep/__init__.py", True)}
 
 
 def test_refuses_what_is_no_zip():

@@ -6,7 +6,6 @@ Long, because all of it is about one file that is built in one way.
 import ast
 import functools
 import hashlib
-import io
 import os
 import re
 import shutil
@@ -85,14 +84,20 @@ def test_holds_the_portable_core_and_nothing_else(single):
     with zipfile.ZipFile(single) as zipped:
         assert zipped.testzip() is None
         names = set(zipped.namelist())
-        with zipfile.ZipFile(io.BytesIO(zipped.read(build.REST))) as rest:
-            later = set(rest.namelist())
-    assert names == {"__main__.py", build.REST} | {f"rbridge/{name}" for name in build.EARLY}
-    names = (names | later) - {build.REST}
+        early, rest = (packed(zipped.read(name)) for name in build.BUNDLES)
+    assert names == {"__main__.py", *build.BUNDLES, *(f"rbridge/{name}" for name in build.OUTSIDE)}
+    assert early == {f"rbridge/{name}" for name in build.EARLY.difference(build.OUTSIDE)}
+    names = names.difference(build.BUNDLES) | early | rest
     assert names == {"__main__.py"} | {f"rbridge/{name}" for name in build.modules()}
     assert {"rbridge/__main__.py", "rbridge/client/main.py", "rbridge/wire/codec.py"} <= names
     others = ("rbridge/server", "rbridge/adapters", "rbridge/cli.py")
     assert not [name for name in names if name.startswith(others)]
+
+
+def packed(bundle):
+    """The names in *bundle*."""
+    index, _, _ = bundle.partition(b"\n\n")
+    return {line.split()[0] for line in index.decode().splitlines()}
 
 
 class Bared(ast.NodeTransformer):

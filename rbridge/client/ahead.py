@@ -38,6 +38,7 @@ NAMES = (
     "rbridge.client.incoming",
     "rbridge.client.inquiries",
     "rbridge.client.introduction",
+    "rbridge.client.joining",
     "rbridge.client.kept",
     "rbridge.client.key",
     "rbridge.client.lane",

@@ -194,29 +194,6 @@ class Delivery:
             self.answered = False
         return self.main
 
-    def join(self) -> "Peer":
-        """A further connection of the session, ready for a large file."""
-        from rbridge.client.introduction import Introduction as Made
-        from rbridge.client.introduction import answer, introduce
-
-        main = self.begin_session()
-        try:
-            start = self.link(main)
-            if start:
-                send_all(main.sock, start, self.options.patience)
-            if not self.answered:
-                Made(main, self.secret, self.report).check(answer(main, self.options.patience))
-                self.answered = True
-        except OSError as error:
-            raise NotListening("{}: {}".format(main.label, (error.strerror or str(error)).lower())) from None
-        peer = self.peer()
-        try:
-            introduce(peer, Made(peer, self.secret, self.report, join="0"), self.options.patience)
-        except BaseException:
-            peer.sock.close()
-            raise
-        return peer
-
     def link(self, peer: "Peer") -> bytes:
         """What has to be said before the first record over *peer*, if it was not said yet."""
         if peer.wire.link:
@@ -250,7 +227,7 @@ class Delivery:
     def patiently(self, source: "Source") -> Document:
         """Send *source* over a connection of its own, once more if it shrinks meanwhile."""
         for _ in range(2):
-            peer = self.join() if self.first.link else self.peer()
+            peer = self.another()
             try:
                 return self.one(source, peer)
             except Shrunk:
@@ -259,6 +236,14 @@ class Delivery:
                 peer.sock.close()
                 raise
         raise shrinking(source)
+
+    def another(self) -> "Peer":
+        """A connection for one file: towards our daemon a further one of the session."""
+        if not self.first.link:
+            return self.peer()
+        from rbridge.client import joining
+
+        return joining.join(self)
 
     def one(self, source: "Source", peer: "Peer") -> Document:
         """Send *source* over *peer*, all of it."""
