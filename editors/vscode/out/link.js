@@ -92,17 +92,19 @@ class Link {
     async begin(peer, given) {
         this.lsp = given.lsp();
         try {
-            const result = await peer.request("initialize", {
+            const about = {
                 version: exports.VERSION,
                 client: given.client,
                 capabilities: { base64: true, question: true, diff: true, folders: true, viewer: VIEWED, lsp: this.lsp },
                 buffers: given.buffers(),
                 folders: given.folders(),
+            };
+            await peer.request("initialize", about, undefined, (result) => {
+                this.ready = true;
+                this.server = `${result.server?.name ?? "rbridge"} ${result.server?.version ?? ""}`.trim();
+                given.begun(result);
+                this.settled();
             });
-            this.ready = true;
-            this.server = `${result.server?.name ?? "rbridge"} ${result.server?.version ?? ""}`.trim();
-            given.begun(result);
-            this.settled();
         }
         catch (error) {
             if (error instanceof peer_1.RpcError && error.code !== peer_1.LOST) {

@@ -31,15 +31,20 @@ class Peer {
         stream.on("error", (error) => this.end(error.message));
         stream.on("close", () => this.end("the connection ended"));
     }
-    /** An aborted `signal` asks the other side to give it up, which it then answers. */
-    request(method, params, signal) {
+    /** An aborted `signal` asks the other side to give it up, which it then answers. What is behind the answer
+     * in the stream is taken when `taken` has returned: a promise is heard only when all that came is taken. */
+    request(method, params, signal, taken) {
         if (this.over) {
             return Promise.reject(new RpcError(exports.LOST, "the connection ended"));
         }
         const id = ++this.last;
         const cancel = () => this.notify("$/cancelRequest", { id });
         const asked = new Promise((resolve, reject) => {
-            this.waiting.set(id, { resolve, reject });
+            const answered = (result) => {
+                taken?.(result);
+                resolve(result);
+            };
+            this.waiting.set(id, { resolve: answered, reject });
             this.send({ id, method, params });
         });
         signal?.addEventListener("abort", cancel, { once: true });
@@ -91,14 +96,14 @@ class Peer {
         }
         const waiting = this.waiting.get(message.id);
         if (waiting) {
-            this.waiting.delete(message.id);
             const error = message.error;
             if (error) {
                 waiting.reject(new RpcError(Number(error.code), String(error.message), error.data ?? {}));
             }
             else {
-                waiting.resolve(message.result);
+                waiting.resolve(message.result); // throws where it is of no use
             }
+            this.waiting.delete(message.id);
         }
     }
     async answer(message) {

@@ -114,17 +114,19 @@ export class Link {
   private async begin(peer: Peer, given: Given): Promise<void> {
     this.lsp = given.lsp();
     try {
-      const result = await peer.request("initialize", {
+      const about = {
         version: VERSION,
         client: given.client,
         capabilities: { base64: true, question: true, diff: true, folders: true, viewer: VIEWED, lsp: this.lsp },
         buffers: given.buffers(),
         folders: given.folders(),
+      };
+      await peer.request("initialize", about, undefined, (result) => {
+        this.ready = true;
+        this.server = `${result.server?.name ?? "rbridge"} ${result.server?.version ?? ""}`.trim();
+        given.begun(result);
+        this.settled();
       });
-      this.ready = true;
-      this.server = `${result.server?.name ?? "rbridge"} ${result.server?.version ?? ""}`.trim();
-      given.begun(result);
-      this.settled();
     } catch (error) {
       if (error instanceof RpcError && error.code !== LOST) {
         this.refusal = error.message;

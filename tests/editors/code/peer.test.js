@@ -33,6 +33,25 @@ test("answers find their requests in any order", async () => {
   assert.deepStrictEqual([await first, await second], ["first", "second"]);
 });
 
+test("what follows an answer is taken when that was", async () => {
+  const heard = [];
+  const opens = async () => heard.push("open");
+  const { peer, stream } = pair({ requests: { opens } });
+  const asked = peer.request("a", {}, undefined, (result) => heard.push(result));
+  const both = [{ id: 1, result: "first" }, { id: 7, method: "opens" }];
+  stream.push(Buffer.concat(both.map((message) => Buffer.from(frame({ jsonrpc: "2.0", ...message })))));
+  assert.strictEqual(await asked, "first");
+  assert.deepStrictEqual(heard, ["first", "open"]);
+});
+
+test("what is wrong with an answer ends the connection, and is said to who asked", async () => {
+  const { peer, ended, say } = pair();
+  const asked = peer.request("a", {}, undefined, (result) => result.no.such);
+  say({ id: 1, result: {} });
+  await assert.rejects(asked, { code: LOST });
+  assert.strictEqual(ended.length, 1);
+});
+
 test("an error has its code and data", async () => {
   const { peer, say } = pair();
   const asked = peer.request("a", {});
