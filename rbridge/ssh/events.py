@@ -42,6 +42,14 @@ class Carrier:
     own: bool = field(compare=False)
 
 
+class Way(enum.Enum):
+    """What the tunnel goes through."""
+
+    FORWARD = "forward"
+    STDIO = "stdio"
+    """An agent on the host, since its sshd refuses to forward the socket."""
+
+
 class Failed(NotListening):
     """A login, or raising the tunnel, failed for *reason*."""
 
@@ -81,9 +89,10 @@ class LoginFailed:
 
 @dataclass(frozen=True)
 class Raised:
-    """Visit and forward are done."""
+    """Visit and forward are done, or the agent listens in place of a forward."""
 
     turn: int
+    way: Way = Way.FORWARD
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,15 @@ class MasterGone:
     """The master's process has ended; the tunnel over it was up for *lasted* seconds, 0 if it never was."""
 
     carrier: Carrier
+    lasted: float = 0.0
+
+
+@dataclass(frozen=True)
+class AgentGone:
+    """The agent of a tunnel over stdio has ended, after *lasted* seconds, and its master lives."""
+
+    carrier: Carrier
+    reason: Reason
     lasted: float = 0.0
 
 
@@ -152,6 +170,7 @@ Event = (
     | Raised
     | RaiseFailed
     | MasterGone
+    | AgentGone
     | Silent
     | Answered
     | ProbeFailed
@@ -174,6 +193,13 @@ class LogIn:
 @dataclass(frozen=True)
 class Watch:
     """Watch the process of *carrier*; ends in MasterGone. Whatever was watched before is so no more."""
+
+    carrier: Carrier
+
+
+@dataclass(frozen=True)
+class Carry:
+    """Carry what comes through the agent on the host; ends in AgentGone, or when the tunnel is not up."""
 
     carrier: Carrier
 
@@ -228,4 +254,4 @@ class Tell:
     reason: Reason | None = None
 
 
-Command = LogIn | Watch | Raise | Probe | KillMaster | Leave | WaitFor | Tell
+Command = LogIn | Watch | Carry | Raise | Probe | KillMaster | Leave | WaitFor | Tell

@@ -1,6 +1,8 @@
 """Keeps the tunnel to one host: carries out what :mod:`rbridge.ssh.tunnel` decides.
 
-While the tunnel is up one task runs, which waits for the master's end: no timer, no polling.
+While the tunnel is up one task runs, which waits for the master's end: no timer, no polling. Where the host
+refuses to forward a socket another one carries what comes over stdio. Long, because each command of the
+tunnel has its task here.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ import trio
 from rbridge.errors import LocalProtocolError
 from rbridge.server.log import logger
 from rbridge.ssh.events import (
+    AgentGone,
     Answered,
     Asked,
     Carrier,
+    Carry,
     Command,
     Disconnect,
     Due,
@@ -43,6 +47,7 @@ from rbridge.ssh.events import (
     WaitFor,
     Wanted,
     Watch,
+    Way,
     Woke,
 )
 from rbridge.ssh.messages import Remedy
@@ -65,8 +70,15 @@ class Ssh(Protocol):
         """Make a master unattended. Raises Failed."""
         ...
 
-    async def raise_(self, carrier: Carrier, /) -> None:
-        """Visit the host over *carrier* and forward the socket. Raises Failed."""
+    async def raise_(self, carrier: Carrier, /) -> Way:
+        """Visit the host over *carrier* and forward the socket, or have an agent there. Raises Failed."""
+        ...
+
+    async def carry(self, carrier: Carrier, /) -> Reason:
+        """Carry what comes through the agent that :meth:`raise_` has begun, until it ends: why it did.
+
+        Where the master has ended as well, this may return late.
+        """
         ...
 
     async def probe(self, carrier: Carrier, /) -> bool:
@@ -81,7 +93,7 @@ class Ssh(Protocol):
         ...
 
     async def leave(self, carrier: Carrier, /) -> None:
-        """Take the forward back, and end the master if it is our own.
+        """Take the forward back, end the agent, and end the master if it is our own.
 
         By its pid: another master may stand at its control path by now. After PART seconds this is cancelled,
         and is to have done by then what needs no answer from the host.
@@ -130,6 +142,7 @@ class Keeper:
         self._early: list[Callable[[], Awaitable[None]]] = []  # tasks from before it runs
         self._under_way: dict[trio.CancelScope, int] = {}  # the turn of each
         self._watched: tuple[Carrier, trio.CancelScope] | None = None
+        self._carried: trio.CancelScope | None = None
         self._raised: float | None = None  # when the tunnel over this carrier was
         self._partings = 0
         self._parted = trio.Event()
@@ -149,6 +162,11 @@ class Keeper:
     def carrier(self) -> Carrier | None:
         """The master there is: while the forward is refused, too."""
         return self._tunnel.carrier
+
+    @property
+    def way(self) -> Way:
+        """What the tunnel goes through, or went through when it was up last."""
+        return self._tunnel.way
 
     @property
     def alone(self) -> bool:
@@ -229,6 +247,9 @@ class Keeper:
         if self._watched is not None and self._watched[0] != self.carrier:
             self._watched[1].cancel()
             self._watched = None
+        if self._carried is not None and self.state not in (State.UP, State.SUSPECT):
+            self._carried.cancel()
+            self._carried = None
         for command in commands:
             self._carry_out(command)
 
@@ -245,6 +266,9 @@ class Keeper:
             self._raised = None
             self._watched = command.carrier, trio.CancelScope()
             self._start(partial(self._watch, *self._watched))
+        elif isinstance(command, Carry):
+            self._carried = trio.CancelScope()
+            self._start(partial(self._carry, command.carrier, self._carried))
         elif isinstance(command, (KillMaster, Leave)):
             self._part(command.carrier, self._ssh.leave if isinstance(command, Leave) else self._ssh.kill)
         else:
@@ -296,14 +320,12 @@ class Keeper:
             self._part(carrier, self._ssh.leave)  # it came when nobody wanted it any more
 
     async def _raise(self, turn: int, carrier: Carrier) -> None:
-        async def raised() -> bool:
-            await self._ssh.raise_(carrier)
-            return True
-
-        if await self._attempt(raised, RAISE, lambda why: RaiseFailed(turn, why)):
+        raised = partial(self._ssh.raise_, carrier)
+        way = await self._attempt(raised, RAISE, lambda why: RaiseFailed(turn, why))
+        if way is not None:
             if turn == self._tunnel.turn:
                 self._raised = trio.current_time()
-            self._feed(Raised(turn))
+            self._feed(Raised(turn, way))
 
     async def _attempt(
         self, what: Callable[[], Awaitable[T]], seconds: float, failed: Callable[[Reason], Event]
@@ -357,8 +379,21 @@ class Keeper:
                 except Exception:
                     logger.exception("%s: cannot watch the master", self.name)
                     await trio.sleep(SLOW)
-            lasted = 0.0 if self._raised is None else trio.current_time() - self._raised
-            self._feed(MasterGone(carrier, lasted))
+            self._feed(MasterGone(carrier, self._lasted))
+
+    async def _carry(self, carrier: Carrier, scope: trio.CancelScope) -> None:
+        with scope:
+            try:
+                why = await self._ssh.carry(carrier)
+            except Exception as error:
+                why = self._reason(error, 0.0)
+            if not scope.cancel_called:
+                self._feed(AgentGone(carrier, why, self._lasted))
+
+    @property
+    def _lasted(self) -> float:
+        """Seconds since the tunnel over this carrier was raised."""
+        return 0.0 if self._raised is None else trio.current_time() - self._raised
 
     def _part(self, carrier: Carrier, how: Callable[[Carrier], Awaitable[None]]) -> None:
         if not self._partings:

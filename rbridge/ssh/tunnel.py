@@ -7,7 +7,9 @@ All transitions stand in ``TRANSITIONS``, and an entry that is absent raises. Th
 - A master may have cost the user a password. While the network is away it is kept, since its connection may
   outlive that; it is given up when the host answers a new connection and not the master. Where an unattended
   login has worked before, at once; else after GRACE, for TCP sends again later and later.
-- Where a login works and the forward is refused for good the state is NEEDS_YOU: nothing will change by
+- Where the host refuses to forward a socket an agent there carries the tunnel over stdio. When that one ends
+  the tunnel is raised anew over the same master: at once, but not again and again.
+- Where a login works and no tunnel can be had for good the state is NEEDS_YOU: nothing will change by
   itself. The master is kept, so that the next connect tries again over it, and a shell still goes over it.
 - Each command that is answered has a turn, and what else begins makes another one: late answers do nothing.
 """
@@ -18,9 +20,11 @@ from collections.abc import Callable
 
 from rbridge.errors import LocalProtocolError
 from rbridge.ssh.events import (
+    AgentGone,
     Answered,
     Asked,
     Carrier,
+    Carry,
     Command,
     Disconnect,
     Due,
@@ -43,6 +47,7 @@ from rbridge.ssh.events import (
     WaitFor,
     Wanted,
     Watch,
+    Way,
     Woke,
 )
 from rbridge.ssh.messages import Remedy
@@ -95,6 +100,8 @@ TRANSITIONS: dict[State, dict[str, State]] = {
         "wanted": State.UP,
         "master gone": State.CONNECTING,
         "master gone: soon, again": State.DOWN,
+        "agent gone": State.CONNECTING,
+        "agent gone: soon, again": State.DOWN,
         "silent": State.SUSPECT,
         "network back": State.SUSPECT,
         "woke": State.SUSPECT,
@@ -105,6 +112,8 @@ TRANSITIONS: dict[State, dict[str, State]] = {
         "wanted": State.SUSPECT,
         "master gone": State.CONNECTING,
         "master gone: soon, again": State.DOWN,
+        "agent gone": State.CONNECTING,
+        "agent gone: soon, again": State.DOWN,
         "answered": State.UP,
         "probe failed": State.CONNECTING,
         "probe failed: dear": State.SUSPECT,
@@ -173,6 +182,8 @@ class Tunnel:
         self.reason: Reason | None = None
         """Why it is DOWN or NEEDS_YOU; None where nothing failed."""
         self.carrier: Carrier | None = None
+        self.way = Way.FORWARD
+        """Of the tunnel that was raised last."""
         self.turn = 0
         """Of what was begun last; what has an earlier one is to be stopped."""
         self.failures = 0
@@ -194,7 +205,9 @@ class Tunnel:
             return []
         before, told = self.state, (self.state, self.reason)
         if isinstance(event, MasterGone) and before not in (State.DOWN, State.NEEDS_YOU):
-            self._count_end(event.lasted)
+            self._count_end(event.lasted, Remedy.NETWORK)
+        elif isinstance(event, AgentGone):
+            self._count_end(event.lasted, event.reason.remedy)
         elif isinstance(event, (LoginFailed, RaiseFailed)):
             self._count(event.reason.remedy)
         kind = self._kind(event)
@@ -213,7 +226,7 @@ class Tunnel:
         return commands
 
     def _stale(self, event: Event) -> bool:
-        if isinstance(event, MasterGone):
+        if isinstance(event, (MasterGone, AgentGone)):
             return event.carrier != self.carrier
         turn: int | None = getattr(event, "turn", None)
         return turn is not None and turn != self.turn
@@ -232,6 +245,8 @@ class Tunnel:
         if isinstance(event, MasterGone):
             was_up = self.state in (State.UP, State.SUSPECT)
             return "master gone: soon, again" if was_up and self.failures > 1 else "master gone"
+        if isinstance(event, AgentGone):
+            return "agent gone: soon, again" if self.failures > 1 else "agent gone"
         if isinstance(event, ProbeFailed):
             return "probe failed" if self.alone else "probe failed: dear"
         if isinstance(event, Due):
@@ -253,6 +268,8 @@ class Tunnel:
             return self._failed(event, kind)
         if isinstance(event, MasterGone):
             return self._gone(before)
+        if isinstance(event, AgentGone):
+            return self._agent_gone(event.reason)
         if isinstance(event, Wanted):
             return self._again() if before is State.DOWN else []
         if isinstance(event, (Silent, NetworkBack, Woke)):
@@ -260,6 +277,10 @@ class Tunnel:
         if isinstance(event, (Due, ProbeFailed)):
             return self._over(event, kind, before)
         self.turn += 1  # raised, answered: nothing else runs any more
+        if isinstance(event, Raised):
+            self.way = event.way
+            if event.way is Way.STDIO and self.carrier is not None:
+                return [Carry(self.carrier)]
         return []
 
     def _asked(self, carrier: Carrier, before: State) -> list[Command]:
@@ -290,6 +311,12 @@ class Tunnel:
             return []
         self.reason = _ENDED
         return [self._wait_to_try(Remedy.NETWORK)]
+
+    def _agent_gone(self, reason: Reason) -> list[Command]:
+        if self.state is State.CONNECTING:
+            return self._again()
+        self.reason = reason
+        return [self._wait_to_try(reason.remedy)]
 
     def _news(self, event: Silent | NetworkBack | Woke, before: State) -> list[Command]:
         if before is State.UP:
@@ -355,8 +382,8 @@ class Tunnel:
         self.failures = self.failures + 1 if remedy is self._remedy else 1
         self._remedy = remedy
 
-    def _count_end(self, lasted: float) -> None:
+    def _count_end(self, lasted: float, remedy: Remedy) -> None:
         if lasted >= SETTLED:
             self.failures = 0
         else:
-            self._count(Remedy.NETWORK)
+            self._count(remedy)

@@ -13,7 +13,7 @@ import pytest
 import trio
 import trio.testing
 
-from rbridge.ssh.events import Carrier, Failed, State
+from rbridge.ssh.events import Carrier, Failed, State, Way
 from rbridge.ssh.keeper import LOGIN, PART, RAISE, Keeper
 from rbridge.ssh.messages import Remedy
 from rbridge.ssh.reasons import Reason
@@ -27,6 +27,7 @@ MINE = Carrier("/run/cm.1", 1, own=True)
 USERS = Carrier("/home/u/.ssh/cm", 2, own=False)
 AWAY = Failed(Reason("refused", "connection refused", "", Remedy.NETWORK))
 BUSY = Failed(Reason("busy", "too many logins", "", Remedy.TIME))
+KILLED = Reason("agent-ended", "over stdio: the agent ended", "", Remedy.TIME)
 SECRET = Failed(Reason("password", "wants a password", "rbridge connect gpu1", Remedy.PERSON))
 
 
@@ -40,6 +41,8 @@ class FakeSsh:
         self.running = Counter()
         self.pids = iter(range(100, 1000))
         self.answers = True
+        self.way = Way.FORWARD
+        self.agent = trio.Event()  # ends what carries over stdio
         self.in_reach = trio.Event()
         self.in_reach.set()
         self.takes = 0.1  # seconds for each call
@@ -70,6 +73,16 @@ class FakeSsh:
     async def raise_(self, carrier):
         await self._call("raise")
         assert carrier.pid in self.masters
+        self.agent = trio.Event()
+        return self.way
+
+    async def carry(self, carrier):
+        self.running["carry"] += 1
+        try:
+            await self.agent.wait()
+            return KILLED
+        finally:
+            self.running["carry"] -= 1
 
     async def probe(self, carrier):
         await self._call("probe")
@@ -138,6 +151,45 @@ async def test_a_master_of_the_user_carries_the_tunnel(autojump_clock, kept):
     assert kept.told == [("connecting", ""), ("up", "")]
     assert kept.keeper.carrier == USERS
     assert kept.ssh.named("login") == []
+
+
+async def test_over_stdio_an_agent_is_carried_and_begun_again_when_it_ends(autojump_clock, kept):
+    kept.ssh.way = Way.STDIO
+    kept.take()
+    await kept.reaches(State.UP)
+    assert kept.keeper.way is Way.STDIO
+    await trio.testing.wait_all_tasks_blocked()
+    assert +kept.ssh.running == Counter(watch=1, carry=1)
+    kept.ssh.agent.set()
+    await kept.reaches(State.CONNECTING, within=0.05)
+    await kept.reaches(State.UP, within=0.2)
+    kept.ssh.agent.set()
+    await kept.reaches(State.DOWN, within=0.05)
+    assert kept.keeper.reason == KILLED
+    assert kept.ssh.named("login") == []
+    began = trio.current_time()
+    await kept.reaches(State.UP)
+    assert trio.current_time() - began == pytest.approx(2 * SLOW + kept.ssh.takes)
+    await trio.testing.wait_all_tasks_blocked()
+    assert +kept.ssh.running == Counter(watch=1, carry=1)
+
+
+async def test_an_agent_is_carried_while_it_is_doubted_and_not_beyond(autojump_clock, kept):
+    kept.ssh.way = Way.STDIO
+    kept.take()
+    await kept.reaches(State.UP)
+    kept.keeper.silent()
+    await kept.reaches(State.SUSPECT)
+    await trio.testing.wait_all_tasks_blocked()
+    assert kept.ssh.running["carry"] == 1
+    await kept.reaches(State.UP)
+    kept.ssh.way = Way.FORWARD
+    kept.ssh.end(MINE.pid)
+    await kept.reaches(State.CONNECTING, within=0.05)
+    await kept.reaches(State.UP)
+    assert kept.keeper.way is Way.FORWARD
+    await trio.testing.wait_all_tasks_blocked()
+    assert +kept.ssh.running == Counter(watch=1)
 
 
 async def test_while_it_is_up_nothing_runs_but_the_watch(autojump_clock, kept):

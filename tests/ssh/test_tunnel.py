@@ -337,6 +337,52 @@ def test_disconnect_leaves_the_master():
     assert one.handle(ev.Disconnect()) == [Leave(MINE), Tell(State.ENDED)]
 
 
+# Over stdio
+
+
+def over_stdio(carrier=MINE):
+    one = tunnel()
+    one.handle(ev.Asked(carrier))
+    commands = one.handle(ev.Raised(one.turn, ev.Way.STDIO))
+    assert commands == [ev.Carry(carrier), Tell(State.UP)]
+    return one
+
+
+def test_an_agent_is_carried_once_the_tunnel_is_raised():
+    assert over_stdio().way is ev.Way.STDIO
+    assert up().way is ev.Way.FORWARD
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_agent_that_ends_is_begun_again_over_the_same_master(silent):
+    one = over_stdio()
+    if silent:
+        one.handle(ev.Silent())
+    commands = one.handle(ev.AgentGone(MINE, BUSY, lasted=1.0))
+    assert commands == [Raise(one.turn, MINE), Tell(State.CONNECTING)]
+
+
+def test_one_that_ends_soon_again_has_to_wait_and_one_that_lasted_has_not():
+    one = over_stdio()
+    for _ in range(3):
+        one.handle(ev.AgentGone(MINE, BUSY, lasted=SETTLED))
+        one.handle(ev.Raised(one.turn, ev.Way.STDIO))
+    one.handle(ev.AgentGone(MINE, BUSY, lasted=1.0))
+    one.handle(ev.Raised(one.turn, ev.Way.STDIO))
+    commands = one.handle(ev.AgentGone(MINE, BUSY, lasted=1.0))
+    assert commands == [
+        WaitFor(one.turn, pause(Remedy.TIME, 2, 1.0), reach=False),
+        Tell(State.DOWN, BUSY),
+    ]
+    assert one.handle(ev.Due(one.turn)) == [Raise(one.turn, MINE), Tell(State.CONNECTING)]
+
+
+def test_the_end_of_an_agent_of_another_master_does_nothing():
+    one = over_stdio()
+    assert one.handle(ev.AgentGone(OTHER, BUSY)) == []
+    assert one.state is State.UP
+
+
 # Any events in any order
 
 CARRIERS = st.sampled_from([MINE, OTHER, USERS])
@@ -358,6 +404,8 @@ EVENTS = st.one_of(
         st.sampled_from([ev.Raised, ev.Answered, ev.ProbeFailed, ev.Due]),
         AGO,
     ),
+    st.builds(lambda ago: lambda turn: ev.Raised(turn - ago, ev.Way.STDIO), AGO),
+    st.builds(lambda c, s: lambda _: ev.AgentGone(c, BUSY, s), CARRIERS, st.sampled_from([0.0, 99.0])),
 )
 ANSWERS = {
     LogIn: {ev.LoggedIn, ev.LoginFailed},
@@ -381,6 +429,8 @@ def test_whatever_happens(makers, cheap, alone):
         asked = next((what for t, what in open_turns if t == turn and type(event) in ANSWERS[what]), None)
         if turn == one.turn and asked is None:
             continue  # nobody asked that
+        if isinstance(event, ev.AgentGone) and one.state not in (State.UP, State.SUSPECT):
+            continue  # nothing is carried
         if asked is not None:
             open_turns.remove((turn, asked))
         before = one.state
