@@ -10,9 +10,7 @@ if MYPY:
     from rbridge.client.locate import Search
     from rbridge.client.probe import Probe
 
-HOW_TO_LISTEN = (
-    "on your laptop run 'rbridge serve' and log in with: ssh -R 127.0.0.1:52698:127.0.0.1:52698 HOST"
-)
+HOW_TO_LISTEN = "on your laptop: rbridge connect HOST; 'rbridge doctor' tells more"
 
 
 def nobody(search: "Search") -> RbridgeError:
@@ -25,6 +23,11 @@ def nobody(search: "Search") -> RbridgeError:
         )
     if search.others:
         return Denied("nothing was sent: who listens is not you: " + "; ".join(search.others), HOW_TO_LISTEN)
+    via = search.options.via
+    if via:
+        hint = "'ssh {0}' has to work here, and a tunnel to end there: on your laptop, rbridge connect {0}"
+        why = "; ".join(search.failures[-1:])
+        return NotListening("nothing was sent: no way through {}".format(why or via), hint.format(via))
     tried = "; ".join(search.failures) or "nothing to try"
     return NotListening("nothing was sent: nobody is listening: {}".format(tried), HOW_TO_LISTEN)
 

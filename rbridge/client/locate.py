@@ -16,7 +16,7 @@ from rbridge.errors import NotListening
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, List, Optional, Tuple
+    from typing import Any, Callable, Iterator, List, Optional, Tuple
 
     from rbridge.client.options import Options
     from rbridge.client.settings import Endpoint
@@ -37,7 +37,8 @@ def locate(endpoints: "List[Endpoint]", options: "Options", report: "Callable[[s
     """The one to talk to. *report* is told of addresses that are dead, silent or doubtful, a line each.
 
     All other connections are closed. Raises NotListening, Denied when only others' listeners were found, and
-    TryAgain when several laptops answer and nothing says which is meant (``fruitless.chosen``).
+    TryAgain when several laptops answer and nothing says which is meant (``fruitless.chosen``). Where nobody
+    answers, the ways through other machines are gone (``elsewhere``).
     """
     return Search(endpoints, options, report).result()
 
@@ -55,6 +56,7 @@ class Search:
         self.probes: "List[Probe]" = []
         self.failures: "List[str]" = []
         self.others: "List[str]" = []
+        self.more: "Optional[Iterator[List[Endpoint]]]" = None  # ways that are gone when all was in vain
         self.uids = system.us(os.environ)
         self.end = monotonic() + options.patience
         self.last_start = 0.0
@@ -83,9 +85,10 @@ class Search:
             if now >= self.end or not (active or self.queue or self.waiting):
                 for probe in active:
                     self.give_up(probe)
-                from rbridge.client import fruitless
+                from rbridge.client import elsewhere
 
-                raise fruitless.nobody(self)
+                self.waiting = elsewhere.further(self)
+                continue
             self.wait(active, now)
 
     def start(self, now: float) -> None:
@@ -256,6 +259,7 @@ def judge(probe: Probe, uids: "Tuple[int, ...]") -> bool:
 def again(peer: Peer, options: "Options", report: "Callable[[str], None]") -> Peer:
     """A second connection to where *peer* is, checked like the first. Raises as :func:`locate` does."""
     search = Search([], options, report)
+    search.more = iter(())
     search.queue = [(peer.endpoint, peer.address[0], peer.address[1])]
     return search.result()
 

@@ -20,6 +20,7 @@ MYPY = False
 if MYPY:
     from typing import Any, Callable, Dict, List, Optional, Tuple
 
+    from rbridge.client.elsewhere import Detour
     from rbridge.client.loop import Loop, Timer
     from rbridge.client.options import Options
     from rbridge.client.settings import Endpoint
@@ -35,6 +36,9 @@ RARELY = 2.0
 
 STRANGER = 30.0
 """Seconds until one that was another laptop, or belongs to somebody else, is tried again."""
+
+ALONE = 0.5
+"""Seconds until ways through other machines are made as well (``elsewhere``)."""
 
 RESOLVE = 10.0  # seconds for the name of a host
 
@@ -78,6 +82,7 @@ class Search:
         self._names: "Dict[str, List[Tuple[int, Any]]]" = {}  # of hosts whose addresses were asked for
         self._asking: "List[str]" = []
         self._closed = False
+        self._detour: "Optional[Detour]" = None
         self.look()
 
     def look(self) -> None:
@@ -91,6 +96,12 @@ class Search:
                 if self._closed or self._timer is None:
                     return  # found
                 self._try(endpoint, family, address)
+        first, late = self._first, self._loop.clock() >= self._began + ALONE
+        if late and len(self._uids) == 1 and first.kind == "unix" and not first.only:
+            from rbridge.client.elsewhere import Detour
+
+            self._detour = self._detour or Detour(self._loop, first)
+            self._detour.look()
 
     def again(self) -> None:
         """What was found was no use: go on."""

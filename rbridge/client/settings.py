@@ -67,6 +67,10 @@ def endpoints(
     port = options.port or _environment_port(environ) or int(written.get("port", "0"))
     if options.socket or options.host or options.port:
         return _told(options, host, port, environ), notes
+    if options.via:
+        from rbridge.client import via
+
+        return via.ends(options.via), notes
     found: "List[Endpoint]" = []
     if environ.get("RBRIDGE_SOCKET"):
         found.append(_unix(environ["RBRIDGE_SOCKET"], "$RBRIDGE_SOCKET"))

@@ -57,6 +57,15 @@ def test_that_only_others_listen_goes_before_what_failed():
     assert str(error) == "nothing was sent: who listens is not you: b (it belongs to eve, not to you)"
 
 
+def test_of_a_way_that_was_named_only_its_own_end_is_told():
+    over = search(words="--via login1")
+    over.failures = ["/run/via-login1-0.sock: refused", "login1 (--via): ssh: no route"]
+    assert fruitless.nobody(over).line() == (
+        "nothing was sent: no way through login1 (--via): ssh: no route ('ssh login1' has to work here, "
+        "and a tunnel to end there: on your laptop, rbridge connect login1)"
+    )
+
+
 def test_who_is_there_beside_the_one_that_was_named():
     error = fruitless.nobody(search("two", "one", "two", words="--on three"))
     assert isinstance(error, NotListening)

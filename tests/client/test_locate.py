@@ -235,7 +235,7 @@ def test_nobody_listens(home, rbridge_open):
     assert ran.code == 69
     assert ran.err.count("\n") == 1
     assert f"nobody is listening: localhost:{port} (127.0.0.1): connection refused" in ran.err
-    assert "ssh -R 127.0.0.1:52698:127.0.0.1:52698 HOST" in ran.err
+    assert "on your laptop: rbridge connect HOST" in ran.err
 
 
 def test_another_users_tcp_listener_is_refused(home, rbridge_open, foreign):

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from rbridge.client import locate, lookup, search
+from rbridge.client import elsewhere, locate, lookup, search
 from rbridge.client.loop import Loop
 from rbridge.client.options import parse
 from rbridge.client.search import Search
@@ -132,6 +132,23 @@ def test_a_socket_that_appears_elsewhere_is_found(stage, laptop, rendezvous):
     stage.laptop = laptop(str(rendezvous / "tunnel.sock"))
     stage.looks(1)
     stage.until(lambda: stage.found)
+
+
+def test_ways_through_other_machines_are_made_unless_the_command_named_where_it_is(stage, monkeypatch):
+    looked = []
+    monkeypatch.setattr(elsewhere.Detour, "look", lambda self: looked.append(self))
+    gone = Endpoint("unix", "test", path="/nowhere.sock")
+    stage.begin("-s", gone.path, endpoint=gone)
+    assert not looked  # it may be back at once
+    stage.looks(4)
+    assert len(looked) > 1
+    assert len(set(looked)) == 1
+    stage.search.close()
+    looked.clear()
+    gone.only = True
+    stage.begin("-s", gone.path, endpoint=gone)
+    stage.looks(4)
+    assert not looked
 
 
 def test_what_the_command_named_is_all_that_is_tried(stage, laptop, rendezvous):

@@ -44,6 +44,14 @@ def test_the_environment_comes_before_the_files(told, home):
     ]
 
 
+def test_the_way_that_the_command_line_names_is_all_that_is_tried(told, home, listening, rendezvous):
+    listening(rendezvous / "a.sock")
+    listening(home.runtime / "via-login1-01234567.sock")
+    listening(home.runtime / "via-login2-01234567.sock")
+    assert told("--via login1") == [(f"{home.runtime}/via-login1-01234567.sock", str(home.runtime))]
+    assert told("--via login3") == []
+
+
 def test_rc_files_alone(told, home):
     home.file(".rmate.rc", "port = 7\n")
     assert told() == [("localhost:7", "~/.rmate.rc"), USUAL]
