@@ -11,13 +11,12 @@ import json
 import os
 import platform
 import shlex
-import shutil
 import signal
 import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -25,7 +24,7 @@ from typing import Any
 
 import trio
 
-from rbridge import __version__, findings, paths, plugins, standing, system
+from rbridge import __version__, findings, paths, standing, surroundings, system, troubles
 from rbridge.adapters import editors
 from rbridge.adapters.pids import birth
 from rbridge.errors import Denied, NotListening, RbridgeError, TryAgain, UsageError, clean
@@ -41,20 +40,21 @@ LIBRARIES = ("click", "trio", "pygls", "watchfiles")
 KNOCK = 1.0  # seconds for a socket to take a connection
 
 USAGE = """\
-usage: rbridge doctor [ssh options] [--json] [HOST]
+usage: rbridge doctor [ssh options] [--json | --explain] [HOST]
 
 Look at all that a file passes on its way between the editor here and HOST, and say what is wrong, and what
 mends it. Without HOST: this machine, and the tunnels that are kept. It logs in to HOST once more, without a
 question to anybody, and changes nothing, but that ~/.rbridge there, and rbridge's directories here, are made,
 and closed to others, as for each connection.
 
-  --json   the same for programs
+  --json     the same for programs
+  --explain  with what each warning and failure means
 
 A line is ok, a warning, a failure, or unknown: it could not be found out.
 
 exit codes: 0 nothing fails   64 wrong usage   69 something fails
 """
-OWN = {"--json": False, "--help": False}
+OWN = {"--json": False, "--explain": False, "--help": False}
 
 Say = Callable[[str], None]
 
@@ -77,7 +77,7 @@ def run(arguments: Sequence[str], say: Say, port: int = config.DEFAULT_PORT) -> 
     if "--json" in said.own:
         say(findings.as_json(found, said.host, seconds))
     else:
-        for line in findings.table(found):
+        for line in findings.table(found, troubles.means() if "--explain" in said.own else None):
             say(line)
         say(findings.summary(found, seconds))
     return findings.exit_code(found)
@@ -111,7 +111,7 @@ async def _all(host: str, options: Sequence[str], port: int) -> list[Finding]:
         runtime = paths.runtime_dir()
     except RbridgeError as error:
         return [*found, unknown("ssh", "ssh", f"not looked at: {clean(str(error))}", error.hint)]
-    way = Way(host, options, os.getcwd(), runtime, laptop.rows)
+    way = Way(host, options, os.getcwd(), runtime, laptop.rows, port)
     try:
         found += await way.examine()
         if way.control:
@@ -147,7 +147,16 @@ class Laptop:
         found += await checked("state", "state", partial(_in_thread, _state))
         found += await checked("state", "spool", partial(_in_thread, _spool))
         found += await checked("editor", "editor", self._opens)
-        found += await checked("editor", "plug-ins", partial(_in_thread, _plugins))
+        windows, servers = await surroundings.ask() if self.pid else ([], [])
+        about: dict[str, Callable[[], list[Finding]]] = {
+            "attached": partial(surroundings.attached, windows),
+            "plug-ins": surroundings.installed,
+            "kept": surroundings.kept,
+            "languages": partial(surroundings.languages, servers),
+        }
+        for name, check in about.items():
+            hop = "languages" if name == "languages" else "editor"
+            found += await checked(hop, name, partial(_in_thread, check))
         return found
 
     async def _program(self) -> list[Finding]:
@@ -178,7 +187,7 @@ class Laptop:
         try:
             answer = await control.ask({"do": "status"}, EACH)
         except NotListening as error:
-            mend = "rbridge serve (rbridge ssh and connect start it by themselves)"
+            mend = "rbridge serve  # rbridge ssh and connect start it by themselves"
             return [failure("daemon", "daemon-not-running", clean(str(error)), mend)]
         except RbridgeError as error:
             mend = f"kill {pid}; rbridge serve" if pid else "rbridge serve --stop; rbridge serve"
@@ -345,29 +354,3 @@ def _spool() -> list[Finding]:
         return [ok("state", "spool", "no text waits for its host")]
     said = f"{len(waiting)} text(s) that their hosts did not get are kept here"
     return [warning("state", "texts-kept", said, "rbridge recover")]
-
-
-def _plugins(environ: Mapping[str, str] = os.environ) -> list[Finding]:
-    found = []
-    lacking = []
-    for line in plugins.listing(environ):
-        name, state = line[:8].strip(), line[9:29].strip()
-        editor = plugins.find(name)
-        if state == "installed":
-            found.append(ok("editor", "plug-in", f"{editor.editor}: its plug-in is installed"))
-        elif state == "another version":
-            said = f"{editor.editor}: its plug-in is that of another version"
-            found.append(warning("editor", "plug-in-old", said, f"rbridge plugin install {name}"))
-        elif state == "not ours":
-            said = f"{editor.editor}: {line[30:]} is there, and not from rbridge"
-            found.append(warning("editor", "plug-in-foreign", said, "move it away"))
-        elif _any_program(editor.programs or (editor.name,), environ):
-            lacking.append(name)
-    if lacking:
-        said = f"there are plug-ins for {', '.join(lacking)}: rbridge plugin install NAME"
-        found.append(ok("editor", "plug-in-offered", said))
-    return found
-
-
-def _any_program(programs: Iterable[str], environ: Mapping[str, str]) -> bool:
-    return any(shutil.which(program, path=environ.get("PATH", os.defpath)) for program in programs)

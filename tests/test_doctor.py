@@ -34,7 +34,7 @@ def test_with_a_daemon_all_is_ok(daemon: Start, home: Home) -> None:
 def test_it_is_shown_as_a_table_with_the_time_it_took(daemon: Start, home: Home) -> None:
     daemon(editor="true")
     lines = said(home).out.splitlines()
-    assert lines[0].startswith(("ok       rbridge  rbridge ", "ok  rbridge  rbridge "))
+    assert lines[0].startswith(("ok       rbridge    rbridge ", "ok  rbridge    rbridge "))
     assert lines[-1].endswith(" s")
 
 
@@ -169,7 +169,7 @@ def test_plug_ins(home: Home) -> None:
     (home.path / ".emacs.d/elpa/rbridge/.rbridge-plugin").write_text("0.0.9 x\n")
     home.file(".local/share/nvim/site/pack/rbridge/start/rbridge/mine.lua")
     found = of_laptop(home)
-    assert found["plug-in"]["said"] == "Vim: its plug-in is installed"
+    assert found["plug-in"]["said"] == f"Vim: its plug-in is installed ({__version__})"
     assert found["plug-in-old"]["mend"] == "rbridge plugin install emacs"
     assert "is there, and not from rbridge" in found["plug-in-foreign"]["said"]
 

@@ -18,19 +18,23 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import trio
 
 from rbridge.errors import RbridgeError, clean
 from rbridge.findings import Finding, failure, ok, unknown, warning
-from rbridge.ssh import config, hostkeys, login, master, reasons
+from rbridge.server.config import DEFAULT_PORT
+from rbridge.ssh import config, events, forwards, hostkeys, login, master, reasons
 from rbridge.ssh.config import Destination
 from rbridge.ssh.reasons import Reason
 from rbridge.standing import age
 
 EACH = 5.0  # seconds for one check
 LOGIN = 15.0  # seconds for a login: name servers and jump hosts take their time
+STDIO = events.Way.STDIO.value
+NOTHING = "nothing has to be; who runs it may allow it: AllowStreamLocalForwarding and AllowTcpForwarding"
 OLDEST = (6, 7)  # the first OpenSSH that forwards Unix sockets
 
 _VERSION = re.compile(r"OpenSSH\w*_(\d+)\.(\d+)")
@@ -64,8 +68,8 @@ async def checked(hop: str, name: str, check: Check, seconds: float = EACH) -> l
 class Way:
     """The way to the host *asked* with ssh's *options*; *rows* are the tunnels that the daemon tells of.
 
-    *control* is the master over which the host can be looked at, "" if there is none. *runtime* is where
-    doctor's own master has its socket.
+    *port* is rmate's own. *control* is the master over which the host can be looked at, "" if there is none.
+    *runtime* is where doctor's own master has its socket.
     """
 
     asked: str
@@ -73,6 +77,7 @@ class Way:
     cwd: str
     runtime: str
     rows: Sequence[Mapping[str, Any]]
+    port: int = DEFAULT_PORT
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     destination: Destination | None = None
     control: str = ""
@@ -102,6 +107,7 @@ class Way:
         found += await checked("ssh", "configuration", self._configuration, 2 * EACH)
         if self.destination is None:
             return found
+        found += await checked("ssh", "forwards", self._forwards)
         found += await checked("network", "network", self._network)
         entered = await checked("login", "login", self._login, LOGIN + EACH)
         found += await checked("host key", "host-key", self._host_key)
@@ -145,6 +151,12 @@ class Way:
         if to.control_path:
             said += f", ControlPath {to.control_path}" + ("" if to.control_master else " (no ControlMaster)")
         return [ok("ssh", "configuration", said)]
+
+    async def _forwards(self) -> list[Finding]:
+        done = await master.run(["ssh", "-G", *self.options, self.asked], environ=self.environ)
+        found = forwards.faults(done.out.decode("utf-8", "replace"), self.typed, self.port)
+        look = partial(forwards.included, self.options, self.asked)
+        return found + await trio.to_thread.run_sync(look, abandon_on_cancel=True)
 
     async def _network(self) -> list[Finding]:
         to = self._to
@@ -227,6 +239,9 @@ class Way:
 
     async def forward(self, directory: str) -> list[Finding]:
         """Whether the host allows a socket in *directory* to be forwarded."""
+        if self.up and self.row.get("way") == STDIO:
+            said = f"{self.name} refuses to forward a socket: files go over ssh's stdin and stdout instead"
+            return [warning("forward", reasons.REFUSED, said, NOTHING)]
         if self.up:
             return [ok("forward", "forward", f"{self.name} forwards sockets: the tunnel does so")]
         remote = f"{directory}/doctor.{secrets.token_hex(9)}.sock"
@@ -235,6 +250,9 @@ class Way:
             await master.forward(self.control, remote, local, deadline=EACH - 1)
         except master.Refused as refused:
             reason = reasons.forwarding(refused.stderr, self.name, free=True)
+            if reason.name == reasons.REFUSED:
+                said = f"{self.name} refuses to forward a socket: files will go over ssh's stdin and stdout"
+                return [warning("forward", reason.name, said, NOTHING)]
             return [failure("forward", reason.name, f"{self.name}: {reason.said}", reason.hint)]
         finally:  # sshd never removes it, and it may be made although we were told otherwise
             with (
@@ -257,7 +275,8 @@ def tunnel(row: Mapping[str, Any], asked: str = "") -> Finding:
     since = row.get("since")
     for_ = f" for {age(since)}" if isinstance(since, (int, float)) else ""
     if state == "up":
-        return ok("tunnel", "tunnel", f"{name}: connected{for_}")
+        way = ", over stdio" if row.get("way") == STDIO else ""
+        return ok("tunnel", "tunnel", f"{name}: connected{for_}{way}")
     why = clean(str(row.get("said") or "no reason is told"))
     mend = clean(str(row.get("hint") or "")) or f"rbridge connect {_quoted(asked or str(row.get('asked')))}"
     said = f"{name}: {clean(state).replace('-', ' ')}{for_}: {why}"

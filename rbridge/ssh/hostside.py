@@ -22,7 +22,7 @@ from rbridge import __version__
 from rbridge.errors import RbridgeError, clean
 from rbridge.findings import Finding, failure, ok, unknown, warning
 from rbridge.server.config import DEFAULT_PORT
-from rbridge.ssh import deploy, glance, master
+from rbridge.ssh import deploy, glance, master, reasons
 from rbridge.ssh.deploy import Host
 from rbridge.ssh.examine import EACH, Way, checked
 from rbridge.ssh.singlefile import single_file
@@ -33,6 +33,7 @@ MAKE = 15.0  # seconds to make the client it is compared with, once for each ver
 LOOK = glance.PATIENCE + glance.RUN + EACH  # seconds for what runs on the host
 BULK = 2 << 20  # bytes that are fetched to see how fast it is
 ROUNDS = 3
+TRIES, PAUSE = 5, 0.2  # seconds
 SLOW = 100_000  # bytes a second
 
 Said = Mapping[str, Any]
@@ -49,6 +50,8 @@ class HostSide:
         self._over = master.over(way.control, way.name)
         self._host: Host | None = None
         self._said: Said = {}
+        self._single = False
+        """One session at a time is all that the host permits."""
 
     @property
     def socket(self) -> str:
@@ -74,7 +77,8 @@ class HostSide:
             found += await checked("forward", "forward", forward, 2 * EACH + 1)
         if self._host.python:
             found += await checked("host", "glance", self._glance, LOOK)
-        found += await checked("speed", "speed", self._speed, 2 * EACH)
+        if not self._single:
+            found += await checked("speed", "speed", self._speed, 2 * EACH)
         if self._way.up:
             found += await checked("end to end", "end-to-end", self._end_to_end)
         return found
@@ -82,6 +86,7 @@ class HostSide:
     async def _visited(self, there: Visit) -> list[Finding]:
         self._host = there.host
         found = [self._directory(there)]
+        found += await checked("host", "sessions", self._sessions_at_once)
         found += await checked("host", "python", partial(self._python, there))
         found += await checked("host", "client", self._client, MAKE)
         if self._host.client:
@@ -95,6 +100,15 @@ class HostSide:
             return failure("host", "directory", clean(str(error)), error.hint)
         about = f"{there.host.system}, {there.host.shell}"
         return ok("host", "directory", f"sockets lie in {place}, which is yours alone ({about})")
+
+    async def _sessions_at_once(self) -> list[Finding]:
+        """Beside the visit's session there is another one; each shell and command is one."""
+        done = await master.run([*self._over, "true"], deadline=EACH - 1)
+        if done.code == 0 or reasons.forwarding(done.said, self._name).name != reasons.NO_SESSION:
+            return []
+        self._single = True
+        said = f"{self._name} permits one session for each login (MaxSessions): a further shell logs in anew"
+        return [warning("host", "one-session", said, "nothing has to be: rbridge ssh does so")]
 
     async def _python(self, there: Visit) -> list[Finding]:
         self._host = host = await there.python()
@@ -117,8 +131,10 @@ class HostSide:
             return [ok("host", "client", f"{path} is the client of rbridge {__version__}")]
         if host.client_by != "us":
             said = f"{path} was not put there by rbridge, or was changed since (it is {version})"
-            return [warning("host", "client-changed", said, f"{deploying} replaces it, and keeps it")]
+            return [warning("host", "client-changed", said, f"{deploying}  # replaces it, and keeps it")]
         said = f"{path} is another version ({version}) than this rbridge ({__version__})"
+        if host.client_version == __version__:
+            said = f"{path} is another build of {version} than the one that this rbridge has"
         return [warning("host", "client-old", said, deploying)]
 
     async def _paths(self, there: Visit) -> list[Finding]:
@@ -139,8 +155,14 @@ class HostSide:
         arguments = (mark, host.directory, key, client, unusual, self._port)
         text = await trio.Path(glance.__file__).read_text(encoding="utf-8") + f"\nmain{arguments!a}\n"
         command = f"exec {shlex.quote(host.python)} -I -S -"
-        done = await master.run([*self._over, command], text.encode(), LOOK - 1)
-        _, marked, rest = done.out.decode("utf-8", "replace").partition(f"\n{mark} ")
+        tries = TRIES if self._single else 1  # the session before this one may just be ending
+        while True:
+            done = await master.run([*self._over, command], text.encode(), LOOK - 1)
+            _, marked, rest = done.out.decode("utf-8", "replace").partition(f"\n{mark} ")
+            tries -= 1
+            if marked or not tries:
+                break
+            await trio.sleep(PAUSE)
         try:
             said = json.loads(rest.partition("\n")[0]) if marked else None
             self._said = said if isinstance(said, dict) else {}

@@ -249,7 +249,12 @@ _LOGIN = (
         "too-many-failures", "was offered more keys than it accepts in one login",
         "name the key for it in ~/.ssh/config: IdentityFile, and IdentitiesOnly yes", PERSON,
     ),
-    # authfile.c sshkey_perm_ok
+    # authfile.c sshkey_perm_ok; where IdentityFile names the public half, only an agent has the other one
+    _row(
+        r"^Permissions \d+ for '(?P<file>.+\.pub)' are too open\.$",
+        "key-not-in-agent", "the ssh agent did not offer the private key of {file}",
+        "start it, ssh-add, then rbridge connect {host}", PERSON, also=DENIED,
+    ),
     _row(
         r"^Permissions \d+ for '(?P<file>.+)' are too open\.$",
         "key-file-open-to-others", "ssh leaves out the key {file}: others can read it", "chmod 600 {file}",

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from rbridge import __version__
 from rbridge.ssh import glance
 from rbridge.ssh.examine import Way
 from rbridge.ssh.hostside import HostSide
@@ -21,8 +20,9 @@ from rbridge.ssh.visit import Host, Visit
 from rbridge.wire import codec
 from tests.harness.environment import signalled, stop
 from tests.harness.sshd import Sshd
-from tests.harness.wait import free_port
+from tests.harness.wait import free_port, until
 from tests.ssh import doctored
+from tests.ssh.doctored import at
 from tests.ssh.refusing import Mastered
 from tests.ssh.trip import Trip
 
@@ -46,32 +46,6 @@ def client(trip: Trip, text: str, mode: int = 0o755, *, ours: bool = False) -> N
         directory(trip)
         digest = hashlib.sha256(text.encode()).hexdigest()
         trip.host.file(".rbridge/deployed", f"client {digest} {trip.client}\n", 0o600)
-
-
-@contextmanager
-def at(family: int, address: object, greeting: bytes = b"") -> Iterator[None]:
-    """Somebody who takes connections at *address*, and says *greeting*, if anything."""
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)  # type: ignore[arg-type]
-        listener.listen()
-        taken: list[socket.socket] = []
-
-        def serve() -> None:
-            try:
-                while True:
-                    taken.append(listener.accept()[0])
-                    taken[-1].sendall(greeting)
-            except OSError:
-                return
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
-        for one in taken:
-            one.close()
 
 
 def test_a_directory_that_a_group_may_write_to(trip: Trip) -> None:
@@ -113,11 +87,18 @@ def test_a_client_of_another_version(trip: Trip) -> None:
     assert found["client-runs"]["said"] == "it runs: rbridge 0.0.9"
 
 
+def test_a_client_of_another_build_of_this_version(trip: Trip) -> None:
+    text = f"#!/bin/sh\n# rbridge {__version__}, the client\necho rbridge {__version__}\n"
+    client(trip, text, ours=True)
+    said = doctored.of_host(trip)["client-old"]["said"]
+    assert said.endswith(f"is another build of {__version__} than the one that this rbridge has")
+
+
 def test_a_client_that_was_changed(trip: Trip) -> None:
     client(trip, "#!/bin/sh\necho mine\n")
     found = doctored.of_host(trip)
     assert "was changed since" in found["client-changed"]["said"]
-    assert found["client-changed"]["mend"] == "rbridge deploy gpu1 replaces it, and keeps it"
+    assert found["client-changed"]["mend"] == "rbridge deploy gpu1  # replaces it, and keeps it"
 
 
 def test_a_client_that_cannot_be_executed(trip: Trip) -> None:
@@ -174,10 +155,12 @@ def test_a_stale_socket(trip: Trip) -> None:
 
 def test_what_the_last_connection_left_is_told_as_that(trip: Trip) -> None:
     trip.run("connect").ok()
-    trip.here("disconnect", "gpu1").ok()
-    found = doctored.of_host(trip)
-    assert "what the last connection left" in found["socket-stale"]["said"]
-    assert found["socket-stale"]["mend"] == "rbridge connect gpu1"
+    for pid in (trip.daemon, *trip.masters()):  # who disconnects leaves nothing
+        signalled(pid, signal.SIGKILL)
+    until(lambda: not trip.masters())
+    (found,) = [one for one in doctored.of_host(trip).all if "what the last connection left" in one["said"]]
+    assert (found["name"], found["level"]) == ("socket-stale", "warning")
+    assert found["mend"] == "rbridge connect gpu1"
 
 
 def test_a_socket_that_is_half_dead(trip: Trip) -> None:
