@@ -10,7 +10,7 @@ from rbridge.wire.records import NEED_DATA, Body, End, Eof, Record
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, Deque, Optional
+    from typing import Any, Callable, Deque, List, Optional, Tuple, Union
 
     from rbridge.client.loop import Loop
     from rbridge.client.probe import Peer
@@ -64,8 +64,8 @@ class Channel:
     def __init__(self, loop: "Loop", peer: "Peer", owner: Owner) -> None:
         self._loop = loop
         self._owner = owner
-        self._queue: "Deque[Callable[[], bytes]]" = deque()
-        self._left = memoryview(b"")
+        self._queue: "Deque[Callable[[], Union[bytes, Tuple[bytes, ...]]]]" = deque()
+        self._left: "List[memoryview]" = []
         self.peer = peer
         self.arriving: "Any" = None
         self.stream: "Any" = None
@@ -83,8 +83,9 @@ class Channel:
         """Say a record without a body."""
         self.later(lambda: self.peer.wire.say(record))
 
-    def later(self, made: "Callable[[], bytes]") -> None:
-        """Write what *made* returns when all before it is written: whole records, as the wire gives them.
+    def later(self, made: "Callable[[], Union[bytes, Tuple[bytes, ...]]]") -> None:
+        """Write what *made* returns when all before it is written: whole records, as the wire gives them, or
+        the parts of one, which need not be joined.
 
         So a text is read only when there is room for it. What cannot be written any more is dropped, and
         *made* may not be called.
@@ -122,7 +123,7 @@ class Channel:
         if not self.closed:
             self.closed = True
             self._queue.clear()
-            self._left = memoryview(b"")
+            self._left = []
             self._loop.forget(self.peer.sock.fileno())
             self.peer.sock.close()
 
@@ -152,10 +153,12 @@ class Channel:
     def _write(self) -> None:
         while self._left or self._queue:
             if not self._left:
-                self._left = memoryview(self._queue.popleft()())
+                made = self._queue.popleft()()
+                parts = made if isinstance(made, tuple) else (made,)
+                self._left = [memoryview(one) for one in parts if one]
                 continue
             try:
-                self._left = self._left[self.peer.sock.send(self._left) :]
+                self._sent(self.peer.sock.sendmsg(self._left))
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
@@ -163,6 +166,14 @@ class Channel:
                 return
             self.said = self._loop.clock()
         self._listen()
+
+    def _sent(self, count: int) -> None:
+        """So many bytes of what is left are written."""
+        left = self._left
+        while left and count >= len(left[0]):
+            count -= len(left.pop(0))
+        if left:
+            left[0] = left[0][count:]
 
     def _listen(self) -> None:
         if not self.closed:
@@ -175,7 +186,7 @@ class Channel:
     def _broken(self, error: OSError) -> None:
         """Nothing can be written any more. What the other side said before may still be there to be read."""
         self._queue.clear()
-        self._left = memoryview(b"")
+        self._left = []
         if error.errno not in (errno.EPIPE, errno.ECONNRESET):
             self._loop.soon(self._end)
             return

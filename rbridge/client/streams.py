@@ -4,6 +4,7 @@
 is our last word, after which the connection can be used for another. ``docs/protocol.md`` has the records.
 """
 
+from rbridge.client import sudo
 from rbridge.client.delivery import OPEN, SENT
 from rbridge.errors import RbridgeError, RemoteProtocolError
 from rbridge.wire import codec, values
@@ -11,7 +12,7 @@ from rbridge.wire.records import End, Record
 
 MYPY = False
 if MYPY:
-    from typing import Callable, Dict, Optional
+    from typing import Callable, Dict, Optional, Tuple
 
     from rbridge.client.channel import Channel
     from rbridge.client.delivery import Document
@@ -62,14 +63,14 @@ class Stream:
         self.waiting += len(data)
         wire = self.channel.peer.wire
 
-        def made() -> bytes:
+        def made() -> "Tuple[bytes, ...]":
             full = self.waiting > FULL
             self.waiting -= len(data)
             if full and self.waiting <= FULL:
                 self.session.loop.soon(self.room)
             head = wire.send(Record("bytes", {}, len(data)))
             wire.body_sent(len(data))
-            return head + data + wire.send(End())
+            return head, data, wire.send(End())
 
         self.channel.later(made)
         return self.waiting <= FULL
@@ -137,6 +138,8 @@ def begin(
         if document is None and token not in session.closed:
             raise RemoteProtocolError("a stream for what was never opened")
         _refuse(channel, token, "gone", "it is not open any more on the host")
+    elif sudo.confined():
+        _refuse(channel, token, "off", "under sudo no more is served than the files that were named")
     elif to not in kinds:
         _refuse(channel, token, "failed", "it is not known here how to stream to '{}'".format(to))
     else:

@@ -6,6 +6,7 @@ Precedents for the numbers: OpenSSH's LoginGraceTime (120 s) and MaxStartups, ng
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -34,6 +35,8 @@ LOG = 1 << 20  # bytes of one log file; there are three
 
 CLASSIC = ("allow", "ask", "deny")
 DEFAULT_PORT = 52698  # rmate's own
+PORTS = 16  # of one host on this laptop
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class HostConfig:
-    """A host to which the daemon connects when it starts, with *options* of ssh."""
+    """A host to which the daemon connects when it starts, with *options* of ssh. *ports* are those of it that
+    are then here, each with its number here.
+    """
 
     host: str
     options: tuple[str, ...] = ()
+    ports: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ class Config:
 _SHARED = ("fallback", "host")
 """Keys that other parts of rbridge read from the same file."""
 
+_PAIR = re.compile(r"([0-9]{1,5})(?::([0-9]{1,5}))?")
 _SERVERS = "lsp-"  # and a language: its servers, for the side where they run
 
 
@@ -131,7 +138,10 @@ def read(said: Mapping[str, Any], source: str) -> Config:
             if not isinstance(value, wanted):
                 raise UsageError(f"{source}: {key} is {value!r}", f"allowed: {_WORDS[wanted]}")
             values[key] = value
-    return Config(**values)
+    config = Config(**values)
+    if not config.ports and any(one.ports for one in config.hosts):
+        raise UsageError(f"{source}: ports is false, and hosts.ports names some", "remove one of them")
+    return config
 
 
 def override(config: Config, *, listen: tuple[str, ...] = (), editor: str | None = None) -> Config:
@@ -173,7 +183,35 @@ def _host(said: Mapping[str, Any], source: str) -> HostConfig:
         raise UsageError(f"{source}: hosts.host is {host!r}", "allowed: what you give to ssh, as 'gpu1'")
     if not isinstance(options, list) or not all(isinstance(one, str) for one in options):
         raise UsageError(f"{source}: hosts.options is {options!r}", "allowed: a list such as ['-p', '2222']")
-    return HostConfig(host, tuple(options))
+    return HostConfig(host, tuple(options), _ports(said.get("ports", []), source))
+
+
+def _ports(value: Any, source: str) -> tuple[tuple[int, int], ...]:
+    if not isinstance(value, list) or len(value) > PORTS:
+        raise UsageError(
+            f"{source}: hosts.ports is {value!r}", f"allowed: a list of up to {PORTS}, as [8888]"
+        )
+    found: dict[int, int] = {}
+    for one in value:
+        number, wanted = _port(one)
+        if not number or not wanted:
+            allowed = f"allowed: numbers up to {LAST_PORT}, as 8888, or '6006:16006' for 16006 here"
+            raise UsageError(f"{source}: hosts.ports has {one!r}", allowed)
+        if number in found or wanted in found.values():
+            raise UsageError(f"{source}: hosts.ports has {one!r} twice", "name each port once")
+        found[number] = wanted
+    return tuple(found.items())
+
+
+def _port(value: Any) -> tuple[int, int]:
+    """The port there, and the one here; 0 for what is none."""
+    if isinstance(value, str) and (match := _PAIR.fullmatch(value)):
+        there, here = (int(word) for word in (match[1], match[2] or match[1]))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        there = here = value
+    else:
+        return 0, 0
+    return (there, here) if 0 < there <= LAST_PORT and 0 < here <= LAST_PORT else (0, 0)
 
 
 def _limits(value: Any, source: str) -> Limits:

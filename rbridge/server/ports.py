@@ -19,6 +19,7 @@ import trio
 
 from rbridge.errors import Denied, RbridgeError, RemoteProtocolError, TryAgain, clean
 from rbridge.server import browser, urls
+from rbridge.server.config import PORTS
 from rbridge.server.log import logger
 from rbridge.server.loopback import LOWEST, Carried, candidates, close, listeners
 from rbridge.server.peer import Peer
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from rbridge.server.service import Service
     from rbridge.server.session import Session
 
-PORTS = 16  # of one host
 ASKING = 4  # of them that wait for an answer of the user
 CONNECTIONS = 64  # of one port at a time; further ones wait until one of them is over
 BACK = 5.0  # seconds that a connection waits for a tunnel that is on its way back
@@ -46,11 +46,19 @@ UNKNOWN = (
 Refusal = tuple[str, str]
 
 
+async def _never(_identity: str, _number: int) -> bool:
+    return False
+
+
 @dataclass
 class Ports:
-    """Those of one daemon, and what its user has *allowed*: hosts' identities and their ports."""
+    """Those of one daemon, and what its user has *allowed*: hosts' identities and their ports. What is
+    *configured*, by the same two, needs no question; what was *declined* is not brought again by itself.
+    """
 
     allowed: set[tuple[str, int]] = field(default_factory=set)
+    configured: Callable[[str, int], Awaitable[bool]] = _never
+    declined: set[tuple[str, int]] = field(default_factory=set)
     all: set[Port] = field(default_factory=set)
 
     shown: dict[str, deque[float]] = field(default_factory=dict)
@@ -59,6 +67,10 @@ class Ports:
     def of(self, identity: str) -> list[Port]:
         """Those of the host that is known by this *identity*."""
         return [one for one in self.all if one.identity == identity]
+
+    def forget(self, identity: str) -> None:
+        """What was declined of that host may be brought again."""
+        self.declined = {one for one in self.declined if one[0] != identity}
 
     def may_show(self, identity: str) -> bool:
         """Whether another page of that host may be shown now: it is counted then."""
@@ -147,6 +159,7 @@ class Port:
         self._wanted = wanted or number
         self._url = url
         self._note = ""
+        self._tell_note = False  # nobody at the host reads it
         self._scope = trio.CancelScope()
         self._farewell = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
@@ -168,10 +181,15 @@ class Port:
             "name": str(self.number),
             "state": "asking" if self.asking else "port",
             "connected": self.session.peer is not None,
-            "message": f"http://127.0.0.1:{self.local} leads there" if self.local else "rbridge allow",
+            "message": self._standing,
             "editor": "",
             "closed": False,
         }
+
+    @property
+    def _standing(self) -> str:
+        note = f" ({self._note})" if self._note else ""
+        return f"http://127.0.0.1:{self.local} leads there{note}" if self.local else "rbridge allow"
 
     # What the daemon and the session call
 
@@ -218,8 +236,13 @@ class Port:
 
     def stop(self) -> None:
         """The user closes it."""
+        self._service.ports.declined.add((self.identity, self.number))
+        self.give_way()
+
+    def give_way(self) -> None:
+        """Another one takes its place."""
         self._scope.cancel()
-        self._stop_listening()  # now: another one may take its place at once
+        self._stop_listening()  # now: that one comes at once
 
     def leave(self) -> None:
         """The daemon ends; the host says it again to the one that comes next."""
@@ -243,6 +266,8 @@ class Port:
                     self.asking = False
                 if refusal is None and self.number:
                     self._note = await self._listen()
+                    if self._note and self._tell_note:
+                        self._tools.notifier.tell(f"{self.name}: {self._note}")
                 if refusal is None:
                     await self._show()
                     await self._say_opened()
@@ -259,6 +284,9 @@ class Port:
         if parts is not None and not self.number and urls.is_loopback(parts):
             return "denied", "that URL means the laptop itself"
         if self.number and (self.identity, self.number) in self._service.ports.allowed:
+            return None
+        if self.number and await self._service.ports.configured(self.identity, self.number):
+            self._tell_note = True
             return None
         if self.number:
             text = notice = f"{name} asks that programs here reach its port {self.number}"
@@ -287,10 +315,11 @@ class Port:
 
     async def _listen(self) -> str:
         """Listen at the port that is wanted, or another; what is to be said of that. Raises RbridgeError."""
+        self._service.ports.declined.discard((self.identity, self.number))
         for other in self._service.ports.of(self.identity):
             # RACE: it may be on its way back, in another namespace of the host: it is closed all the same
             if other is not self and other.number == self.number and other.session.peer is None:
-                other.stop()
+                other.give_way()
         for number in candidates(self._wanted):
             sockets = listeners(number)
             if sockets:

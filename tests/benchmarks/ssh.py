@@ -13,8 +13,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from tests.benchmarks.carrying import port
 from tests.benchmarks.measure import Series, interleave
 from tests.benchmarks.table import Table, milliseconds
 from tests.harness.areas import SSH
@@ -26,6 +28,7 @@ from tests.ssh.trip import Trip
 
 PACKAGES = SSH
 RTT = 100.0  # ms
+NEVER = "DisableForwarding yes"
 
 MOST_MORE = 60.0  # ms, of a command on a live master
 MOST_TRIPS, MOST_FIRST = 0.2, 3.2  # round trips more; what is over a whole one is the machine's noise
@@ -34,14 +37,14 @@ LEAST_SPEED = 0.8  # x scp
 
 
 class Line:
-    """A laptop and a host with a link of *rtt* ms between them."""
+    """A laptop and a host with a link of *rtt* ms between them; *options* are sshd's."""
 
-    def __init__(self, stack: contextlib.ExitStack, rtt: float) -> None:
+    def __init__(self, stack: contextlib.ExitStack, rtt: float, *options: str) -> None:
         self.host = Home("remote")
         stack.callback(self.host.close)
         self.laptop = Home()
         stack.callback(self.laptop.close)
-        self.sshd = Sshd(self.host)
+        self.sshd = Sshd(self.host, options=options)
         stack.callback(self.sshd.close)
         self.link = stack.enter_context(Proxy(f"127.0.0.1:{self.sshd.port}", delay=rtt / 2000))
         self.trip = Trip(self.laptop, self.sshd)
@@ -85,7 +88,10 @@ def run(table: Table, quick: bool) -> None:
         live(table, near, far, rounds)
         first(table, near, far, rounds)
         near.ours()
-        transfer(table, near, 2 if quick else 5, (64 if quick else 1024) << 20)
+        transfer(table, near, 3 if quick else 5, (256 if quick else 1024) << 20)
+        port(table, near, 3 if quick else 9, (128 if quick else 512) << 20)
+        stdio(table, near, Line(stack, 0.0, NEVER), 3 if quick else 9, "no delay")
+        stdio(table, far, Line(stack, RTT, NEVER), 2 if quick else 5, f"{RTT:g} ms")
     back(table, 2 if quick else 6)
 
 
@@ -137,6 +143,27 @@ def transfer(table: Table, line: Line, rounds: int, size: int) -> None:
         found = interleave({"ours": lambda: taking(get), "scp": lambda: taking(scp)}, rounds)
         found["scp"].name = "scp"
         table.speed(f"rbridge get, {size >> 20} MB", found["ours"], found["scp"], size, LEAST_SPEED)
+
+
+def stdio(table: Table, forward: Line, agent: Line, rounds: int, delay: str) -> None:
+    """Over stdio, where the host refuses to forward, beside a forward."""
+
+    def opening(line: Line, name: str) -> float:
+        command = f"cd {line.host.path} && {line.trip.client} open --large {name}"
+        took = line.time(line.trip.words("ssh", line.way, command))
+        line.trip.editor.wait_open()
+        line.trip.there(f"close {name}", line.way).ok()
+        return took
+
+    lines = {"stdio": agent, "forward": forward}
+    for line in lines.values():
+        line.host.file("small.txt", "x\n")
+        line.host.file("large.bin", os.urandom(1 << 20) * 64)
+        line.ours()
+    for what, name in (("64 MB", "large.bin"), ("a small file", "small.txt")):
+        found = interleave({way: partial(opening, line, name) for way, line in lines.items()}, rounds)
+        ours, peer = milliseconds(found["stdio"].median), milliseconds(found["forward"].median)
+        table.note(f"rbridge open of {what}, {delay}: over stdio {ours}, over a forward {peer}")
 
 
 def back(table: Table, rounds: int) -> None:

@@ -4,6 +4,8 @@ from rbridge.errors import UsageError
 from rbridge.server import config
 from rbridge.server.config import Config, HostConfig, Limits
 
+PORTS = ((8888, 8888), (6006, 16006), (5678, 5678))
+
 
 def load(tmp_path, text):
     file = tmp_path / "config.toml"
@@ -34,6 +36,7 @@ def test_everything_can_be_set(tmp_path):
         [[hosts]]
         host = "ada@login.cluster"
         options = ["-p", "2222"]
+        ports = [8888, "6006:16006", "5678"]
         [limits]
         connections = 5
         line = 1000
@@ -53,9 +56,15 @@ def test_everything_can_be_set(tmp_path):
         notify=False,
         spool=False,
         lsp=False,
-        hosts=(HostConfig("gpu1"), HostConfig("ada@login.cluster", ("-p", "2222"))),
+        hosts=(HostConfig("gpu1"), HostConfig("ada@login.cluster", ("-p", "2222"), PORTS)),
         limits=Limits(connections=5, line=1000, headers=10, body=100, records=7, handshake=2, stall=0.5),
     )
+
+
+def test_more_ports_of_a_host_than_it_may_have(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, f"[[hosts]]\nhost = 'a'\nports = {[*range(1, 18)]}")
+    assert "a list of up to 16" in caught.value.line()
 
 
 def test_the_wire_gets_the_limits():
@@ -85,6 +94,15 @@ def test_the_wire_gets_the_limits():
         ("[[hosts]]\noptions = []", ["hosts.host is None"]),
         ("[[hosts]]\nhost = '-oProxyCommand=x'", ["hosts.host is"]),
         ("[[hosts]]\nhost = 'a'\noptions = '-4'", ["hosts.options", "a list"]),
+        ("[[hosts]]\nhost = 'a'\nports = 8888", ["hosts.ports is 8888", "a list"]),
+        ("[[hosts]]\nhost = 'a'\nports = [true]", ["hosts.ports has True", "numbers"]),
+        ("[[hosts]]\nhost = 'a'\nports = [0]", ["hosts.ports has 0", "numbers"]),
+        ("[[hosts]]\nhost = 'a'\nports = [65536]", ["hosts.ports has 65536", "65535"]),
+        ("[[hosts]]\nhost = 'a'\nports = ['80:']", ["hosts.ports has '80:'", "'6006:16006'"]),
+        ("[[hosts]]\nhost = 'a'\nports = ['80:x']", ["hosts.ports has '80:x'"]),
+        ("[[hosts]]\nhost = 'a'\nports = [1, '1:2']", ["hosts.ports has '1:2' twice"]),
+        ("[[hosts]]\nhost = 'a'\nports = [2, '1:2']", ["hosts.ports has '1:2' twice"]),
+        ("ports = false\n[[hosts]]\nhost = 'a'\nports = [1]", ["ports is false", "hosts.ports"]),
         ("editor = ", ["not valid TOML"]),
     ],
 )
