@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import codecs
 import errno
+import itertools
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from string import hexdigits
 from typing import BinaryIO
 
 import trio
@@ -94,15 +97,90 @@ def show(word: str, out: Screen | BinaryIO) -> int:
     return 0
 
 
-def save(word: str, file: str, force: bool, tell: Say) -> int:
-    """Write a copy to *file*, by default one in this directory with the name that it had on the host; 0600.
+def save(words: Sequence[str], force: bool, tell: Say) -> int:
+    """Write copies, 0600: *words* are ``[ID...] DIR`` or ``ID [FILE]``, by default in this directory.
 
-    What exists is overwritten with *force* only, and then by a rename: a failure leaves it as it was.
+    DIR is a directory, or ends with a slash and is made; without an ID all that is kept goes there. A copy
+    has the name that its text had on the host. In a DIR one whose name is taken gets a number
+    (``train-2.py``), and one that is there already is left. What exists is overwritten with *force* only, and
+    then by a rename: a failure leaves it as it was.
     """
-    entry = find(word)
+    *ids, last = words
+    if last.endswith("/") or os.path.isdir(last):
+        return _save_all([find(word) for word in ids] if ids else kept(), last, force, tell)
+    if len(words) > 2:
+        raise CannotCreate(f"{clean(last)} is not a directory", f"to have it made: {clean(last)}/")
+    try:
+        entry = find(words[0])
+    except NoInput as error:
+        if len(words) > 1 or set(last.lower()) <= set(hexdigits):
+            raise
+        raise NoInput(
+            str(error), f"all that is kept, into a directory: rbridge recover save {words[0]}/"
+        ) from None
+    name = entry.about.text.removeprefix("text-")
+    try:
+        _copy(entry, last if ids else name, force, tell)
+    except FileExistsError:
+        target = last if ids else name
+        hint = "name another FILE, or say --force"
+        raise CannotCreate(clean(f"{target} exists, and is as it was"), hint) from None
+    return 0
+
+
+def _save_all(entries: Sequence[Entry], directory: str, force: bool, tell: Say) -> int:
+    """Write a copy of each, the newest first: it gets the plain name."""
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise CannotCreate(
+            clean(f"cannot make {directory}: {error.strerror}; the texts are still kept")
+        ) from None
+    if not entries:
+        tell("nothing is kept: every save was acknowledged")
+    taken: set[str] = set()
+    code = 0
+    for entry in sorted({one.about.id: one for one in entries}.values(), key=lambda one: -one.about.time):
+        about = entry.about
+        stem, dot = os.path.splitext(about.text.removeprefix("text-"))
+        for number in itertools.count(1):
+            target = os.path.join(directory, f"{stem}{dot}" if number == 1 else f"{stem}-{number}{dot}")
+            if target in taken:
+                continue
+            taken.add(target)
+            if not force and _holds(target, entry):
+                tell(clean(f"{target}: is there already, the same as is kept of {about.host}:{about.path}"))
+                break
+            try:
+                _copy(entry, target, force, tell)
+                break
+            except FileExistsError:
+                continue
+            except TryAgain as error:  # delivered meanwhile; the others are wanted all the same
+                tell(clean(f"{about.host}:{about.path}: {error.line()}"))
+                code = error.exit_code
+                break
+    return code
+
+
+def _holds(target: str, entry: Entry) -> bool:
+    """Whether the file *target* has the very text already."""
+    try:
+        fd = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    digest = sha256()
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode) or os.fstat(fd).st_size != entry.about.size:
+            return False
+        while data := file.read(CHUNK):
+            digest.update(data)
+    return digest.hexdigest() == entry.about.sha256
+
+
+def _copy(entry: Entry, target: str, force: bool, tell: Say) -> None:
+    """Write the text to *target*, and say so. Raises FileExistsError where it exists, without *force*."""
     about = entry.about
-    name = about.text.removeprefix("text-")
-    target = os.path.join(file, name) if file and os.path.isdir(file) else file or name
     try:
         if force:
             part = f"{target}.{os.getpid()}.part"
@@ -111,14 +189,11 @@ def save(word: str, file: str, force: bool, tell: Say) -> int:
         else:
             _write(entry, target)
     except FileExistsError:
-        raise CannotCreate(
-            clean(f"{target} exists, and is as it was"), "name another FILE, or say --force"
-        ) from None
+        raise
     except OSError as error:
         kind = Denied if error.errno in (errno.EACCES, errno.EPERM) else CannotCreate
         raise kind(clean(f"cannot write {target}: {error.strerror}; the text is still kept")) from None
     tell(clean(f"{target}: {about.size:,} bytes of {about.host}:{about.path}; the text is still kept too"))
-    return 0
 
 
 def _write(entry: Entry, target: str) -> None:

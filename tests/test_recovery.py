@@ -116,7 +116,7 @@ def test_an_id_that_may_be_several(kept: Kept) -> None:
 
 def test_a_copy_has_the_hosts_name_and_is_ours_alone(kept: Kept) -> None:
     kept.add(ONE, b"kept\n")
-    assert recovery.save(ONE, "", False, kept.said.append) == 0
+    assert recovery.save([ONE], False, kept.said.append) == 0
     file = Path("train.py")
     assert file.read_bytes() == b"kept\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -127,18 +127,85 @@ def test_a_copy_has_the_hosts_name_and_is_ours_alone(kept: Kept) -> None:
 def test_a_copy_in_a_directory(kept: Kept, tmp_path: Path) -> None:
     kept.add(ONE, b"kept\n")
     (tmp_path / "there").mkdir()
-    recovery.save(ONE, str(tmp_path / "there"), False, kept.said.append)
+    recovery.save([ONE, str(tmp_path / "there")], False, kept.said.append)
     assert (tmp_path / "there" / "train.py").read_bytes() == b"kept\n"
+
+
+def test_all_that_is_kept_goes_into_a_directory_under_names_of_their_own(kept: Kept) -> None:
+    kept.add(ONE, b"one\n", "/a/train.py")
+    kept.add(TWO, b"two\n", "/b/train.py")
+    assert recovery.save(["rescued/"], False, kept.said.append) == 0
+    assert stat.S_IMODE(os.stat("rescued").st_mode) == 0o700
+    texts = {file.name: file.read_bytes() for file in Path("rescued").iterdir()}
+    assert texts == {"train.py": b"two\n", "train-2.py": b"one\n"}  # the newest has the plain name
+    assert "rescued/train-2.py: 4 bytes of gpu1:/a/train.py; the text is still kept too" in kept.said
+    kept.said.clear()
+    assert recovery.save(["rescued"], False, kept.said.append) == 0
+    assert all("is there already, the same as is kept of gpu1:" in line for line in kept.said)
+    assert {file.name: file.read_bytes() for file in Path("rescued").iterdir()} == texts
+
+
+def test_some_of_what_is_kept_beside_files_of_the_same_name(kept: Kept) -> None:
+    kept.add(ONE, b"one\n")
+    kept.add(TWO, b"two\n", "/b/other")
+    Path("rescued").mkdir()
+    Path("rescued/train.py").write_bytes(b"own\n")
+    recovery.save([ONE, "rescued"], False, kept.said.append)
+    texts = {file.name: file.read_bytes() for file in Path("rescued").iterdir()}
+    assert texts == {"train.py": b"own\n", "train-2.py": b"one\n"}
+    recovery.save([ONE, "rescued"], True, kept.said.append)
+    assert Path("rescued/train.py").read_bytes() == b"one\n"
+
+
+def test_a_link_or_a_pipe_in_the_directory_is_neither_followed_nor_waited_for(kept: Kept) -> None:
+    kept.add(ONE, b"one\n")
+    Path("rescued").mkdir()
+    os.mkfifo("rescued/train.py")
+    Path("victim").write_bytes(b"one\n")
+    Path("rescued/train-2.py").symlink_to("../victim")
+    recovery.save(["rescued"], False, kept.said.append)
+    assert Path("rescued/train-3.py").read_bytes() == b"one\n"
+
+
+def test_of_several_one_that_was_delivered_meanwhile_does_not_hold_up_the_others(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.add(ONE, b"one\n", "/a/one")
+    kept.add(TWO, b"two\n", "/b/two")
+    entries = standing.kept()
+    monkeypatch.setattr(recovery, "kept", lambda: entries)
+    kept.spool.drop(TWO)
+    assert recovery.save(["rescued/"], False, kept.said.append) == TryAgain.exit_code
+    assert os.listdir("rescued") == ["one"]
+    assert "gpu1:/b/two: the text was delivered just now (rbridge recover lists what is kept)" in kept.said
+
+
+def test_where_it_may_be_a_directory_that_is_to_be_made_it_is_said_how(kept: Kept) -> None:
+    kept.add(ONE, b"x")
+    with pytest.raises(NoInput) as caught:
+        recovery.save(["rescued"], False, kept.said.append)
+    assert "rbridge recover save rescued/" in caught.value.hint
+    with pytest.raises(NoInput, match="nothing is kept under 9f7db0") as caught:
+        recovery.save(["9f7db0"], False, kept.said.append)
+    assert caught.value.hint == "rbridge recover lists what is"
+    with pytest.raises(CannotCreate, match="rescued is not a directory"):
+        recovery.save([ONE, ONE, "rescued"], False, kept.said.append)
+    assert recovery.save(["rescued/"], False, kept.said.append) == 0
+
+
+def test_nothing_to_save(kept: Kept) -> None:
+    assert recovery.save(["rescued/"], False, kept.said.append) == 0
+    assert kept.said == ["nothing is kept: every save was acknowledged"]
 
 
 def test_what_exists_is_overwritten_with_force_only(kept: Kept) -> None:
     kept.add(ONE, b"kept\n")
     Path("x.py").write_bytes(b"mine\n")
     with pytest.raises(CannotCreate, match="exists") as caught:
-        recovery.save(ONE, "x.py", False, kept.said.append)
+        recovery.save([ONE, "x.py"], False, kept.said.append)
     assert "--force" in caught.value.hint
     assert Path("x.py").read_bytes() == b"mine\n"
-    recovery.save(ONE, "x.py", True, kept.said.append)
+    recovery.save([ONE, "x.py"], True, kept.said.append)
     assert Path("x.py").read_bytes() == b"kept\n"
     assert os.listdir() == ["x.py"]
 
@@ -148,8 +215,8 @@ def test_a_link_is_not_followed(kept: Kept) -> None:
     Path("victim").write_bytes(b"mine\n")
     Path("x.py").symlink_to("victim")
     with pytest.raises(CannotCreate):
-        recovery.save(ONE, "x.py", False, kept.said.append)
-    recovery.save(ONE, "x.py", True, kept.said.append)
+        recovery.save([ONE, "x.py"], False, kept.said.append)
+    recovery.save([ONE, "x.py"], True, kept.said.append)
     assert Path("victim").read_bytes() == b"mine\n"
     assert not Path("x.py").is_symlink()
 
@@ -161,14 +228,14 @@ def test_a_full_disk_leaves_nothing_half_done(kept: Kept, tmp_path: Path, force:
         if force:
             (small / "x.py").write_bytes(b"mine\n")
         with pytest.raises(CannotCreate, match="No space left on device; the text is still kept"):
-            recovery.save(ONE, str(small / "x.py"), force, kept.said.append)
+            recovery.save([ONE, str(small / "x.py")], force, kept.said.append)
         assert [path.read_bytes() for path in small.iterdir()] == ([b"mine\n"] if force else [])
 
 
 def test_a_directory_that_is_not_there(kept: Kept) -> None:
     kept.add(ONE, b"x")
     with pytest.raises(CannotCreate, match="cannot write nowhere/x.py: No such file"):
-        recovery.save(ONE, "nowhere/x.py", False, kept.said.append)
+        recovery.save([ONE, "nowhere/x.py"], False, kept.said.append)
 
 
 def test_a_text_that_was_delivered_meanwhile(kept: Kept) -> None:
@@ -188,7 +255,7 @@ def test_a_damaged_text_is_not_passed_off_as_the_one_that_was_kept(kept: Kept) -
     kept.add(ONE, b"good")
     recovery.find(ONE).file.write_bytes(b"evil")
     with pytest.raises(TryAgain, match="not what was kept"):
-        recovery.save(ONE, "x.py", False, kept.said.append)
+        recovery.save([ONE, "x.py"], False, kept.said.append)
     assert os.listdir() == []
 
 

@@ -178,6 +178,14 @@ def said(host: Host, put: Put | None, paths: Paths | None, version: str) -> list
     return lines
 
 
+def magic(host: Host, path: str, did: str) -> str:
+    """The line for the user on IPython's startup file at *path*; *did* is ``put``, ``had`` or ``changed``."""
+    where = f"{_short(host, path)} on {host.name}"
+    if did == "changed":
+        return f"left {where}: it is not as rbridge deploy put it there; move it away to have %rbridge anew"
+    return f"%rbridge is in {where}: new IPython shells and Jupyter kernels have it"
+
+
 def marked(shell: str) -> str:
     """The line for the login shell *shell* that puts ``~/.local/bin`` on its PATH."""
     return LINES[{"fish": "fish", "tcsh": "csh", "csh": "csh"}.get(shell, "sh")]

@@ -11,7 +11,7 @@ import trio
 from rbridge import __version__, paths
 from rbridge.errors import UsageError, clean
 from rbridge.server import identity
-from rbridge.ssh import config, deploy, master, words
+from rbridge.ssh import config, deploy, master, startup, words
 from rbridge.ssh.config import Destination
 from rbridge.ssh.singlefile import single_file
 from rbridge.ssh.visit import Visit, visit
@@ -22,7 +22,7 @@ PATIENCE = 150.0  # seconds for all of it, with a password to be typed
 Say = Callable[[str], None]
 
 USAGE = """\
-usage: rbridge deploy [ssh options] [--path | --no-path] [--remove] HOST
+usage: rbridge deploy [ssh options] [--path | --no-path] [--ipython] [--remove] HOST
 
 Put the host's part of rbridge, one file, at ~/.local/bin/rbridge on HOST, and 'rmate' beside it if there is
 none.
@@ -30,12 +30,13 @@ none.
 
   --path      if new shells there do not find it, add the line that puts ~/.local/bin on PATH; ask nothing
   --no-path   do not ask
+  --ipython   put the magic %rbridge into IPython's profile there: it opens a file from a cell
   --remove    take away what rbridge has put there; what you changed stays
 
 exit codes: 0 it is there   64 wrong usage   69 no way to the host, or no Python 3.6 there
             73 it cannot be put there   77 the host does not let you in
 """
-OWN = {"--path": False, "--no-path": False, "--remove": False, "--help": False}
+OWN = {"--path": False, "--no-path": False, "--ipython": False, "--remove": False, "--help": False}
 
 
 def run(arguments: Sequence[str], say: Say, confirm: Callable[[str], bool]) -> int:
@@ -79,6 +80,9 @@ async def _run(
                 say(line)
         else:
             await _deploy(there, name, wanted, say, confirm)
+            if "--ipython" in said.own:
+                file = await trio.to_thread.run_sync(startup.content)
+                say(deploy.magic(there.host, *await there.ipython(file)))
 
 
 async def _deploy(
