@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from functools import partial
 
 import trio
 
 from rbridge.adapters.base import Text
 from rbridge.adapters.pair import Half
 from rbridge.errors import RbridgeError, RemoteProtocolError, clean
-from rbridge.server import names, older, texts
+from rbridge.server import belated, names, older, texts
 from rbridge.server.editing import Editing
 from rbridge.server.files import Incoming, NoSpace
 from rbridge.server.inflate import Inflating
 from rbridge.server.inquiry import Inquiry
 from rbridge.server.log import logger
-from rbridge.server.peer import Peer
+from rbridge.server.peer import Peer, PeerGone
 from rbridge.server.service import Service
 from rbridge.server.session import Session
 from rbridge.wire import codec, values
@@ -48,6 +49,7 @@ class Opening:
         self._incoming: Incoming | None = None
         self._inflating: Inflating | Unpacking | None = None
         self._size = record.length
+        self._absent = said.get("absent") == "yes"
         self._follow: int | None = None
         self._inquiry: Inquiry | None = None
         self._half: Half | None = None
@@ -97,7 +99,15 @@ class Opening:
                 self.abandon()
                 await self._peer.refuse(self.token, "cancelled", f"{self.place.name} is not wanted any more")
                 return
+            waiting = self._open_here()
+            if waiting is not None and waiting.closed and waiting.session is not self._session:
+                self._documents.start(partial(self._after, waiting, self._incoming))
+                return
             await self._document(self._incoming)
+        await self._conclude()
+
+    async def _conclude(self) -> None:
+        """It was opened, or the host hears why not."""
         if self.refusal is not None:
             await self.refuse()
         elif self._inquiry is not None:
@@ -192,6 +202,47 @@ class Opening:
         self.abandon()
         self.refusal = "no-space" if isinstance(error, NoSpace) else "failed", str(error)
 
+    async def _after(self, waiting: Editing, incoming: Incoming) -> None:
+        """Open it when *waiting*, the document of a client that is gone, which has no editor any more, has
+        delivered its text. The answers to that come on our connection, which must not wait for this.
+        """
+        try:
+            if await self._deliver(waiting, incoming) and self._incoming is not None:
+                await self._document(self._incoming)
+            await self._conclude()
+        except (PeerGone, belated.NotWanted) as error:
+            logger.debug("%s: %s", self.place.name, error)
+        except Exception:
+            logger.exception("%s: an error in rbridge itself; it is not opened", self.place.name)
+        finally:
+            if self._incoming is not None:
+                self.abandon()
+
+    async def _deliver(self, waiting: Editing, incoming: Incoming) -> bool:
+        """Have *waiting* deliver its text, which is the one to show then. False: there is no room for it.
+
+        Raises NotWanted.
+        """
+        digest = incoming.finish() or await trio.to_thread.run_sync(_digest, incoming)
+        session, files = self._session, self._documents.tools.files
+        if session.peer is None or waiting.session.peer is not None or self._documents.stopping:
+            raise belated.NotWanted  # while we looked: the host, if it is still there, says it again
+        logger.info("%s: %s is delivered first", self._peer.origin, waiting.name)
+        present = None if self._absent else digest
+        newer = await belated.deliver(self._documents, session, self.token, waiting, present)
+        if newer < 0:
+            return True
+        try:
+            made = await belated.lay_out(files, self.place.host, self.place.parts, newer)
+        except RbridgeError as error:
+            self._cannot(error)
+            return False
+        finally:
+            os.close(newer)
+        files.wipe(incoming.id)
+        self._incoming, self._absent = made, False
+        return True
+
     async def _document(self, incoming: Incoming) -> None:
         """All of the text is there."""
         digest = incoming.finish()
@@ -204,12 +255,11 @@ class Opening:
         if session.peer is None or self._documents.stopping or (self._peer.link and self._taken()):
             self.abandon()  # while we looked: the host, if it is still there, says it again
             return
-        absent = self._said.get("absent") == "yes"
         tools, text = self._documents.tools, self._text(incoming)
         asked = self._inquiry
         base = asked.base or "" if asked is not None else ""
         editing = Editing(
-            tools, session, self.token, text, digest, absent=absent, follow=self._follow, made_from=base
+            tools, session, self.token, text, digest, absent=self._absent, follow=self._follow, made_from=base
         )
         editing.undelivered, editing.note, editing.remark = found
         self._incoming = None
@@ -255,7 +305,7 @@ class Opening:
             logger.info("%s: %s goes on where it was open", self._peer.origin, editing.name)
             self._session.adopt(self.token, editing)
         editing.undelivered, editing.note, editing.remark = found
-        editing.attached(None if self._said.get("absent") == "yes" else digest, 0)
+        editing.attached(None if self._absent else digest, 0)
         if self._inquiry is not None:
             self._inquiry.document = editing.text.id
             self._inquiry.over.set()

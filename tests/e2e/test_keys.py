@@ -166,3 +166,55 @@ def test_of_a_verified_host_the_document_goes_on_for_a_new_client(
     opened.quit()
     until(lambda: not tcp.ps())
     assert tcp.laptop("recover", "list").ok().out == ""
+
+
+def left_behind(tcp: Bridge, editor: Editor) -> None:
+    """A text that was saved after the client was gone, and whose editor is closed."""
+    give(tcp, issue(tcp).line)
+    tcp.open("train.py").ok()
+    opened = editor.wait_open()
+    tcp.until_host("train.py clean")
+    for pid in tcp.ps():
+        signalled(pid, signal.SIGKILL)
+    tcp.until_laptop("train.py not connected")
+    opened.write(NEW)
+    opened.quit()
+    tcp.until_laptop("train.py dirty not connected")
+    until(lambda: not opened.file.exists())
+
+
+def test_of_a_verified_host_what_was_kept_is_delivered_and_then_shown(
+    tcp: Bridge, editor: Editor, file: Path
+) -> None:
+    left_behind(tcp, editor)
+    said = tcp.open("train.py").ok().err
+    assert "train.py: open in an-editor on " in said
+    assert "undelivered" not in said
+    assert file.read_bytes() == NEW
+    shown = editor.wait_open()
+    assert shown.content == NEW
+    assert tcp.laptop("recover", "list").ok().out == ""
+    tcp.until_host("train.py clean")
+    shown.write(OLD)
+    until(lambda: file.read_bytes() == OLD)
+    shown.quit()
+    until(lambda: not tcp.ps())
+    assert tcp.laptop("status", "-q").code == tcp.host("status -q").code == 0
+
+
+def test_of_a_verified_host_whose_file_was_changed_what_was_kept_is_offered(
+    tcp: Bridge, editor: Editor, file: Path
+) -> None:
+    left_behind(tcp, editor)
+    file.write_bytes(b"theirs\n")
+    said = tcp.open("train.py").ok().err
+    assert "keeps an undelivered text of it" in said
+    shown = editor.wait_open()
+    assert shown.content == file.read_bytes() == b"theirs\n"
+    (line,) = tcp.laptop("recover").ok().out.splitlines()
+    assert tcp.laptop("recover", "show", line.split()[0]).out_bytes == NEW
+    shown.write(OLD)
+    until(lambda: file.read_bytes() == OLD)
+    assert tcp.host("status -q").code == 75
+    tcp.laptop("recover", "drop", "--yes", line.split()[0]).ok()
+    until(lambda: tcp.host("status -q").code == 0)
