@@ -34,7 +34,7 @@ def main(argv: "Optional[List[str]]" = None) -> int:
                 from rbridge.client.main import run
 
                 return run(arguments[1:], "rbridge open")
-            if arguments[:1] in (["diff"], ["use"], ["port"], ["browse"]):
+            if arguments[:1] in (["diff"], ["use"], ["port"], ["browse"], ["agent"]):
                 from importlib import import_module
 
                 return int(import_module("rbridge.client." + arguments[0]).run(arguments[1:]))

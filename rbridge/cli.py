@@ -19,7 +19,7 @@ from rbridge.errors import RbridgeError, UsageError, clean
 def rbridge(context: click.Context) -> None:
     """Edit files of a remote host in the editor on this machine.
 
-    On the laptop: rbridge serve. On the host: rbridge open FILE.
+    On the laptop: rbridge ssh HOST. There: rbridge open FILE.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
@@ -211,14 +211,13 @@ def recover_send(id_: str, yes: bool) -> int:
 
 
 @recover.command("save")
-@click.argument("id_", metavar="ID")
-@click.argument("file", default="")
-@click.option("--force", "-f", is_flag=True, help="Overwrite FILE.")
-def recover_save(id_: str, file: str, force: bool) -> int:
-    """Write a copy of a text to FILE."""
+@click.argument("words", nargs=-1, required=True, metavar="ID [FILE] | [ID...] DIR/")
+@click.option("--force", "-f", is_flag=True, help="Overwrite what exists.")
+def recover_save(words: tuple[str, ...], force: bool) -> int:
+    """Write a copy of a text to FILE, or of several texts, by default all, into DIR."""
     from rbridge import recovery
 
-    return recovery.save(id_, file, force, commands.say)
+    return recovery.save(words, force, commands.say)
 
 
 @recover.command("drop")

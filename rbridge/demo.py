@@ -243,7 +243,7 @@ def _judge(project: Path, story: Story, code: int, scripted: bool) -> None:
     if not changed:
         story.show(f"{OPENED} on the host is as it was: nothing was changed and saved.")
     story.show(
-        "Everything the demo made is removed. For real: 'rbridge serve' here, 'rbridge open FILE' there."
+        "Everything the demo made is removed. For real: 'rbridge ssh HOST' here, 'rbridge open FILE' there."
     )
 
 

@@ -19,6 +19,7 @@ usage: rbridge open [options] PATH...    open files in the editor on your laptop
        rbridge port N                    a port of this host on the laptop
        rbridge browse URL                the laptop's browser shows it
        rbridge use LAPTOP                which laptop, where several are connected
+       rbridge doctor [--json]           what is wrong here, and what mends it
        rbridge --version
 
 'rbridge open --help' tells more. This is the part of rbridge for a host: one
@@ -28,6 +29,10 @@ file, no installation. The laptop's commands come with: pip install rbridge
 
 def run(arguments: "List[str]") -> int:
     """Hand over to the laptop's commands, or say why that is not possible."""
+    if arguments[:1] == ["doctor"] and examines(arguments[1:]):
+        from rbridge.client import doctor
+
+        return doctor.run(arguments[1:])
     asked = [word for word in arguments if not word.startswith("-")][:1]
     if sys.version_info < LAPTOP_PYTHON or not has_cli():
         if arguments in (["--version"], ["-V"]):
@@ -67,6 +72,15 @@ def run(arguments: "List[str]") -> int:
         )
         return 69
     return cli.run(arguments)
+
+
+def examines(arguments: "List[str]") -> bool:
+    """Whether ``rbridge doctor`` is about this host: the laptop's doctor is not here, or nothing serves."""
+    if not installed():
+        return True
+    from rbridge.client import both, doctor
+
+    return doctor.meant(arguments, both.serves())
 
 
 def elsewhere(arguments: "List[str]") -> "Optional[int]":

@@ -155,6 +155,8 @@ def tunnel(said: Mapping[str, Any]) -> str:
     words = [f"{name}:", "connected" if state == "up" else state.replace("-", " ")]
     if isinstance(since, (int, float)):
         words.append(f"for {age(since)}")
+    if state == "up" and said.get("way") == "stdio":
+        words.append("over stdio: this host refuses forwarding")
     why = clean(": ".join(str(said[part]) for part in ("said", "hint") if said.get(part)))
     return " ".join(words) + (f" ({why})" if why and state != "up" else "")
 

@@ -336,7 +336,7 @@ def offsets(path):
     return begin, begin - len(loader)
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "demo", "connect"])
 def test_the_laptops_commands_are_refused_in_words(home, single, command):
     ran = home.run([single, command])
     assert ran.code == 69

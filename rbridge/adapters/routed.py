@@ -35,6 +35,13 @@ class Routed(Adapter):
         """Plug-ins may ask *languages* about language servers."""
         self._attached.languages = languages
 
+    def attached(self) -> list[dict[str, Any]]:
+        """The windows that are attached: name, version and pid of each, and its plug-in's version."""
+        return [
+            {"name": one.name, "version": one.version, "plugin": one.plugin, "pid": one.client[1]}
+            for one in self._attached.windows
+        ]
+
     def describe(self) -> str:
         if self._starter:
             return f"{self._starter.describe()}, whose plug-in is installed, or in another that is attached"

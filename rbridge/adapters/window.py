@@ -61,6 +61,8 @@ class Window:
     def __init__(self, stream: trio.abc.Stream, house: House) -> None:
         self.name = "an editor"
         self.client: tuple[str, object] = "", None
+        self.version = self.plugin = ""
+        """Of the editor, and of its plug-in, as it says."""
         self.base64 = False
         self.question = False
         self.diff = False
@@ -215,6 +217,7 @@ class Window:
         client, can = client if isinstance(client, dict) else {}, can if isinstance(can, dict) else {}
         self.name = clean(str(client.get("name") or "an editor"))[:64]
         self.client = self.name, client.get("pid")
+        self.version, self.plugin = (clean(str(client.get(of) or ""))[:64] for of in ("version", "plugin"))
         self.base64 = can.get("base64") is True
         self.question, self.diff = can.get("question") is True, can.get("diff") is True
         if can.get("lsp") is True and self._house.languages is not None:

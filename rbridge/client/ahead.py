@@ -31,6 +31,7 @@ NAMES = (
     "rbridge.client.bulk",
     "rbridge.client.content",
     "rbridge.client.directory",
+    "rbridge.client.elsewhere",
     "rbridge.client.folder",
     "rbridge.client.follow",
     "rbridge.client.fruitless",
@@ -56,6 +57,7 @@ NAMES = (
     "rbridge.client.streams",
     "rbridge.client.undelivered",
     "rbridge.client.use",
+    "rbridge.client.via",
     # fmt: on
 )
 """All that the modules of this process import inside of a function, and in what those import."""

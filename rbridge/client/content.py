@@ -9,7 +9,7 @@ import os
 import stat
 
 from rbridge import mounts
-from rbridge.client import pieces, stamp
+from rbridge.client import pieces, pinned, stamp
 from rbridge.client.stamp import Stamp
 from rbridge.errors import NoInput
 
@@ -84,10 +84,10 @@ def find(document: "Document", keep: bool = False) -> Found:
         except OSError as error:  # no descriptor is left
             return _trouble(source.shown, error)
         return found
-    real = os.path.realpath(source.real)
+    real = pinned.resolved(pinned.place(source))
     fd = -1
     try:
-        fd = os.open(real, _FLAGS)
+        fd = os.open(real, _FLAGS | pinned.flags(real))
         return _read(document, real, fd, keep)
     except OSError as error:
         if fd >= 0:

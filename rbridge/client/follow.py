@@ -8,6 +8,8 @@ import errno
 import os
 import stat
 
+from rbridge.client import pinned
+
 MYPY = False
 if MYPY:
     from typing import Optional, Tuple
@@ -51,7 +53,7 @@ class Followed:
         A file that cannot be read now may be there again at the next look: logs are rotated.
         """
         try:
-            fd = os.open(self.real, _FLAGS)
+            fd = os.open(self.real, _FLAGS | pinned.flags(self.real))
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 raise

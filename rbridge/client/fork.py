@@ -7,7 +7,7 @@ sockets as it would over the private socket that the child listens on.
 import _socket
 import os
 
-from rbridge.client import background
+from rbridge.client import background, pinned, sudo
 from rbridge.client.intercom import Intercom
 from rbridge.client.sending import send_all
 from rbridge.client.waiting import Signals, relay
@@ -49,6 +49,7 @@ def stay_behind(delivery: "Delivery", run: "Run") -> int:
     peers = {document.peer for document in delivery.documents}
     keep = [there.fileno()] + [peer.sock.fileno() for peer in peers]
     keep += [document.source.fd for document in delivery.documents if document.source.fd >= 0]
+    keep += pinned.descriptors([document.source for document in delivery.documents])
     if delivery.main is not None:
         keep.append(delivery.main.sock.fileno())
     try:
@@ -102,7 +103,8 @@ def live(delivery: "Delivery", sock: "_socket.socket", states: str) -> None:
         reception = Reception(loop, states)
         caller = reception.welcome(sock, delivery.options.wait, len(delivery.documents))
         # before the command can return: from then on this process is to be found
-        reception.listen(delivery.first.endpoint.label if delivery.first.link else "")
+        shared = delivery.first.link and not sudo.confined()
+        reception.listen(delivery.first.endpoint.label if shared else "")
         lines = background.Lines(loop, log)
         resident = Resident.from_delivery(loop, delivery, caller, lines.write, states)
         reception.resident = resident

@@ -4,12 +4,14 @@ Times are those of ``docs/protocol.md``. They are looked at every :data:`TICK` s
 due in between is noticed that much later.
 """
 
+import os
+
 from rbridge.wire.limits import BEAT_BUSY, BEAT_IDLE, DEAD_BUSY, DEAD_IDLE
 from rbridge.wire.records import Record
 
 MYPY = False
 if MYPY:
-    from typing import List, Optional
+    from typing import List, Optional, Tuple
 
     from rbridge.client.channel import Channel
     from rbridge.client.loop import Timer
@@ -24,11 +26,28 @@ SUSPECT = BEAT_IDLE + 5.0
 class Heart:
     """That of *session*; :meth:`beat` whenever something changed that may bring a time forward."""
 
-    __slots__ = ("_session", "_timer")
+    __slots__ = ("_peer", "_session", "_socket", "_timer")
 
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._timer: "Optional[Timer]" = None
+        self._peer = session.peer
+        self._socket = self._found()
+
+    def moved(self) -> bool:
+        """Whether the socket that leads to the daemon is another one now: the tunnel was made anew, and the
+        old one may be half dead.
+        """
+        if self._peer is not self._session.peer:  # we went over to another connection since
+            self._peer, self._socket = self._session.peer, self._found()
+        return self._found() not in (None, self._socket)
+
+    def _found(self) -> "Optional[Tuple[int, int]]":
+        try:
+            found = os.stat(self._peer.endpoint.path)
+        except OSError:
+            return None
+        return found.st_ino, found.st_ctime_ns
 
     def beat(self) -> None:
         """Say what is due, and end what is dead."""

@@ -8,7 +8,7 @@ was last known.
 import os
 import zlib
 
-from rbridge.client import exchange, pieces, rebuild, stamp, stdin
+from rbridge.client import exchange, pieces, pinned, rebuild, stamp, stdin
 from rbridge.client.saver import REFUSED, SAVED, UNKNOWN, Outcome, Staging, Target, save
 from rbridge.errors import RemoteProtocolError
 from rbridge.wire.limits import BODY
@@ -90,7 +90,7 @@ class Incoming:
             if document.sha256 or document.before is None or "base" not in self._said:
                 take_base(document)
             if self._encoding != "delta":
-                self.staging = Staging(source.real, self._states, self._length)
+                self.staging = Staging(pinned.place(source), self._states, self._length)
 
     @property
     def size(self) -> int:
@@ -195,7 +195,7 @@ class Incoming:
             seen = None
         elif over not in ("", ANY):
             seen = stamp.of_content(over)
-        return Target(source.real, base, source.read_only, source.unprotect, seen)
+        return Target(pinned.place(source), base, source.read_only, source.unprotect, seen)
 
     def _draft(self) -> Outcome:
         size, sha256 = self._size, self._said.get("sha256", "")
@@ -241,7 +241,8 @@ class Incoming:
             return  # that text is the last draft already
         elif document.target is None:
             source = document.source
-            document.target = Target(source.real, outcome.stamp, source.read_only, source.unprotect)
+            there = pinned.place(source)
+            document.target = Target(there, outcome.stamp, source.read_only, source.unprotect)
         else:
             document.target.base = outcome.stamp
 
@@ -301,5 +302,6 @@ def take_base(document: "Document") -> None:
             size, sha256 = pieces.digest(source.fd)
             base = stamp.from_digest(document.before, os.fstat(source.fd), size, sha256)
     unknown = base is None and document.before is not None
-    document.target = Target(source.real, UNKNOWN if unknown else base, source.read_only, source.unprotect)
+    there = pinned.place(source)
+    document.target = Target(there, UNKNOWN if unknown else base, source.read_only, source.unprotect)
     source.close()

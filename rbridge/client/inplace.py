@@ -11,7 +11,7 @@ import stat
 import time
 
 from rbridge import system
-from rbridge.client import journal, pieces, stamp
+from rbridge.client import journal, pieces, pinned, stamp
 
 MYPY = False
 if MYPY:
@@ -154,7 +154,7 @@ def _keep_mode(fd: int, before: os.stat_result) -> None:
 def _record(real: str, now: "Stamp", staging: "Staging") -> "Dict[str, Any]":
     return {
         "version": 1,
-        "real": real,
+        "real": pinned.named(real),
         "host": os.uname().nodename,
         "boot": system.boot_id(),
         "node": journal.node(),

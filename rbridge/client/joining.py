@@ -1,4 +1,4 @@
-"""A further connection of a session that is only beginning: for a large file, which nothing is to wait for."""
+"""A further connection of a session that is only beginning: for a large file that nothing is to wait for."""
 
 from rbridge.client.introduction import Introduction, answer, introduce
 from rbridge.client.sending import send_all

@@ -58,7 +58,7 @@ def read(identity: str) -> "Optional[Key]":
     if not is_hex(identity, ID_DIGITS):
         return None
     try:
-        directory, path = _directory(False)
+        directory, path = _ours()
         try:
             path = os.path.join(path, file_name(identity))
             fd = _open(path, directory, os.O_RDONLY | os.O_NONBLOCK | _FLAGS)
@@ -114,12 +114,27 @@ def parse(line: bytes) -> Key:
     return Key(words[0], bytes.fromhex(words[1]), words[2])
 
 
-def _directory(create: bool) -> "Tuple[int, str]":
+def _ours() -> "Tuple[int, str]":
+    """What :func:`_directory` gives of our home or, under sudo, else of the caller's."""
+    places = [paths.home()]
+    if system.us(os.environ)[1:]:
+        from rbridge.client import sudo
+
+        places = sudo.homes()
+    for home in places[:-1]:
+        try:
+            return _directory(False, home)
+        except FileNotFoundError:
+            continue
+    return _directory(False, places[-1])
+
+
+def _directory(create: bool, home: str = "") -> "Tuple[int, str]":
     """A descriptor of ``~/.rbridge/keys``, and its path; with *create* it is made where it is missing.
 
     Raises FileNotFoundError, Denied and CannotCreate.
     """
-    path = paths.home()
+    path = home or paths.home()
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for name, others in DIRECTORIES:
         path = os.path.join(path, name)

@@ -3,6 +3,7 @@
 import os
 
 from rbridge import __version__, system
+from rbridge.client import pinned
 from rbridge.client.headers import display_name, wire_text
 from rbridge.wire import codec
 
@@ -23,7 +24,7 @@ def introduction(secret: str) -> "Dict[str, str]":
         cwd = os.getcwd()
     except OSError:
         cwd = ""
-    return {
+    headers = {
         "version": __version__,
         "user": codec.label(system.user_name(os.geteuid())),
         "host": codec.label(os.uname().nodename),
@@ -31,13 +32,17 @@ def introduction(secret: str) -> "Dict[str, str]":
         "pid": str(os.getpid()),
         "session": secret,
     }
+    if system.us(os.environ)[1:]:
+        headers["dials"] = "no"
+    return headers
 
 
 def link_headers(source: "Source", options: "Options") -> "Dict[str, str]":
     """The headers of ``open`` towards our daemon."""
+    held = pinned.is_held(source.resolved)  # by root, for somebody else
     headers = {
         "token": source.token,
-        "display-name": codec.quote(wire_text(display_name(source))),
+        "display-name": codec.quote(wire_text(display_name(source) + (" (root)" if held else ""))),
         "real-path": codec.quote(wire_text(source.real)),
         "data-on-save": "yes",
         "re-activate": "no" if options.keep_focus else "yes",

@@ -5,7 +5,7 @@ import os
 import stat
 
 from rbridge import mounts
-from rbridge.client import metadata, stamp
+from rbridge.client import metadata, pinned, stamp
 from rbridge.client.plan import Facts, Target
 from rbridge.client.staging import Staging
 from rbridge.client.stamp import Stamp
@@ -26,7 +26,7 @@ def look(target: Target, staging: Staging, force: bool = False) -> Facts:
 
     Opening the file just before comparing it makes NFS ask the server (close-to-open). Raises OSError.
     """
-    real = os.path.realpath(target.path)
+    real = pinned.resolved(target.path)
     facts = Facts(real)
     for _ in range(LOOKS):
         facts.close()
@@ -39,6 +39,8 @@ def look(target: Target, staging: Staging, force: bool = False) -> Facts:
             return facts
         facts.exists = True
         facts.problem = _problem(st)
+        if pinned.is_held(real) and stat.S_ISLNK(st.st_mode):
+            facts.problem = "a symbolic link took its place"
         if facts.problem:
             return facts
         facts.links = st.st_nlink

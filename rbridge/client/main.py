@@ -6,7 +6,7 @@ Whatever is not needed to get the first byte out is imported after it has gone: 
 import os
 import sys
 
-from rbridge import __version__, paths
+from rbridge import __version__, paths, system
 from rbridge.client import leftovers, patience, settings, sockets, source
 from rbridge.client.delivery import Delivery
 from rbridge.client.locate import locate
@@ -72,6 +72,13 @@ class Run:
         if options.version:
             sys.stdout.write("rbridge {}\n".format(__version__))
             return 0
+        confined = system.us(os.environ)[1:]
+        if confined or options.sudo:
+            from rbridge.client import sudo
+
+            code = sudo.begin(self, options)
+            if code is not None:
+                return code
         if not options.requests:
             from rbridge.client import stdin
 
@@ -80,6 +87,10 @@ class Run:
         sources = self.check(options)
         if not sources:
             return self.code
+        if confined:
+            from rbridge.client.sudo import pin
+
+            pin(sources)
         endpoints = self.endpoints(options)
         place = sockets.meant(endpoints, options)
         if place:

@@ -26,6 +26,7 @@ FLAGS: "Dict[str, Tuple[str, bool]]" = {
     "keep-focus": ("keep_focus", True),
     "no-keep-focus": ("keep_focus", False),
     "large": ("large", True),
+    "sudo": ("sudo", True),
     "follow": ("follow", True),
     "verbose": ("verbose", True),
     "help": ("help", True),
@@ -45,6 +46,7 @@ VALUES = {
     "head": "N",
     "lines": "A:B",
     "on": "LAPTOP",
+    "via": "NODE",
 }
 
 SHORT = {
@@ -103,9 +105,11 @@ class Options:
         "read_only",
         "requests",
         "socket",
+        "sudo",
         "timeout",
         "verbose",
         "version",
+        "via",
         "wait",
     )
 
@@ -117,6 +121,7 @@ class Options:
         self.force = False
         self.keep_focus = False
         self.large = False
+        self.sudo = False
         self.follow = False
         self.verbose = False
         self.help = False
@@ -128,6 +133,7 @@ class Options:
         self.fallback = ""
         self.lines: "Optional[Tuple[int, int]]" = None
         self.on = ""
+        self.via = ""
 
     @property
     def patience(self) -> float:
@@ -147,7 +153,7 @@ def parse(argv: "List[str]") -> Options:
             paths.extend(words)
         elif word.startswith("--"):
             name, given, value = word[2:].partition("=")
-            name = _full_name(name, word)
+            name = full_name(name, word)
             if name in FLAGS:
                 if given:
                     raise UsageError("--{} takes no value".format(name))
@@ -169,7 +175,8 @@ def parse(argv: "List[str]") -> Options:
     return options
 
 
-def _full_name(name: str, word: str) -> str:
+def full_name(name: str, word: str) -> str:
+    """The option that *word* means, which begins with *name*. Raises UsageError."""
     if name in FLAGS or name in VALUES:
         return name
     fits = [known for known in (*FLAGS, *VALUES) if name and known.startswith(name)]
@@ -213,8 +220,8 @@ def _store(options: Options, lists: "Dict[str, List[str]]", name: str, value: st
         options.socket = _filled(value, option)
     elif name == "host":
         options.host = _filled(value, option)
-    elif name == "on":
-        options.on = _filled(value, option)
+    elif name in ("on", "via"):
+        setattr(options, name, _filled(value, option))
     elif name == "else":
         options.fallback = _filled(value, option)
     elif name == "port":

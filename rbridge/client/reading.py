@@ -2,6 +2,7 @@
 
 import os
 
+from rbridge.client import pinned
 from rbridge.client.delivery import SENT, SMALL, measure, note, opening, read_small
 from rbridge.errors import NoInput
 from rbridge.wire import packing
@@ -48,7 +49,9 @@ def _reopen(document: "Document") -> None:
     if source.fd >= 0 or document.state != SENT:
         return  # of what was never sent it still is
     try:
-        source.fd = os.open(source.real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        place = pinned.place(source)
+        source.fd = os.open(place, flags | pinned.flags(place))
         measure(source, document)
         if source.follow:
             from rbridge.client import follow

@@ -7,7 +7,7 @@ changed), so the saver compares the file with the base all the same.
 
 import os
 
-from rbridge.client import saver, stamp
+from rbridge.client import pinned, saver, stamp
 from rbridge.client.plan import describe
 from rbridge.client.saver import REFUSED, Outcome, Staging, Target
 from rbridge.client.stamp import Stamp
@@ -47,7 +47,8 @@ def stage(target: Target, body: bytes, size: int, sha256: str, states: str) -> "
     That it could not be stored is the staging's own failure, which the saver tells. Raises OSError when the
     file cannot be read.
     """
-    fd = os.open(os.path.realpath(target.path), _FLAGS)
+    real = pinned.resolved(target.path)
+    fd = os.open(real, _FLAGS | pinned.flags(real))
     try:
         staging = Staging(target.path, states, size)
         try:
@@ -84,10 +85,10 @@ def compare(
     """What becomes of a save whose text cannot be had here, because of *trouble* or since the delta does not
     fit: it is done if the file holds that text already, else refused, with what is there now.
     """
-    real = os.path.realpath(target.path)
+    real = pinned.resolved(target.path)
     now: "Optional[Stamp]" = None
     try:
-        fd = os.open(real, _FLAGS)
+        fd = os.open(real, _FLAGS | pinned.flags(real))
         try:
             now = stamp.take(fd)
             if (now.size, now.sha256) == (size, sha256):

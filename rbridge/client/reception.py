@@ -12,7 +12,7 @@ import os
 from time import monotonic, sleep
 
 from rbridge import __version__, paths, private, system
-from rbridge.client import sockets
+from rbridge.client import sockets, sudo
 from rbridge.client.caller import SERVED, Connection
 from rbridge.client.intercom import Intercom, connected, reach
 from rbridge.client.loop import READ
@@ -215,6 +215,8 @@ class Reception:
 
     def refusal(self, hand: "Message") -> str:
         """Why the files of this command are not taken, "" if they are."""
+        if sudo.confined():
+            return "it serves only what sudo was called for"
         if hand.get("version") != __version__:
             return "it is of version {}, we are {}".format(__version__, hand.get("version"))
         identity = hand.get("identity")

@@ -33,12 +33,16 @@ def shared_sockets(uids: "Tuple[int, ...]", notes: "List[str]") -> "List[Endpoin
     """The sockets in those of our directories that are safe, the newest of each directory first."""
     places = [paths.host_socket_dir()] + paths.runtime_candidates()
     own = len(places)  # root removes nothing by its path where somebody else may swap directories
+    found: "List[Endpoint]" = []
     for uid in uids[1:]:  # under sudo: those of who called it
         home = system.home_of(uid)
         if home:
             places.append(os.path.join(home, ".rbridge", paths.node()))
-        places += ["/run/user/{}/rbridge".format(uid), "/dev/shm/rbridge-{}".format(uid)]
-    found: "List[Endpoint]" = []
+            usual = os.path.join(home, ".rmate.socket")
+            if os.path.exists(usual):
+                found.append(Endpoint("unix", "the caller's usual place", path=usual))
+        places += [place.format(uid) for place in ("/run/user/{}/rbridge", "/dev/shm/rbridge-{}")]
+        places.append("/tmp/rbridge-{}".format(uid))
     for number, place in enumerate(places):
         try:
             names = os.listdir(place)

@@ -5,6 +5,7 @@ It is the child that the first command leaves behind. Later commands hand their 
 it (``plain``).
 """
 
+from rbridge.client import pinned
 from rbridge.client.delivery import OPEN, SENT, Document
 from rbridge.client.farewell import Farewell
 from rbridge.client.plain import Plain
@@ -237,7 +238,7 @@ class Resident(Register):
         """Where the path of an open document led when it was opened."""
         for document in self.documents:
             if document.source.real == path:
-                return document.real or path
+                return pinned.named(document.real) or path
         return path
 
     def rows(self, path: str = "") -> "List[Tuple[str, str, bool, str]]":

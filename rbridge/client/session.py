@@ -6,11 +6,13 @@ they come. Saves go only to what this process opened: a token that it did not is
 ``docs/protocol.md`` has the records and their order.
 """
 
+from rbridge.client import sudo
 from rbridge.client.channel import Channel, Owner
 from rbridge.client.delivery import CLOSED, LOST, OPEN, SENT
 from rbridge.client.heart import Heart
 from rbridge.client.introduction import Introduction
 from rbridge.client.joins import Joins, words
+from rbridge.client.register import SLOWEST
 from rbridge.client.saving import CUT_OFF, Saving, answer
 from rbridge.client.texts import Texts
 from rbridge.errors import Denied, ProtocolError, RemoteProtocolError, clean
@@ -92,7 +94,10 @@ class Session(Owner):
             why = clean(codec.unquote(record.headers.get("message", "")))
             self.resident.tell_all("{} ends{}".format(self.label, ": " + why if why else ""))
         elif command == "dial":
-            self.joins.dialled(record.headers.get("dial", ""), self.not_dialled)
+            if sudo.confined():
+                self.not_dialled(Denied("none is made under sudo"))
+            else:
+                self.joins.dialled(record.headers.get("dial", ""), self.not_dialled)
         elif command in STREAM:
             from rbridge.client import streams
 
@@ -211,11 +216,13 @@ class Session(Owner):
         def answered(incoming: "Incoming", outcome: "Outcome") -> None:
             # if nobody can hear it, ``resume`` settles it
             self.say(answer(document.source.token, incoming.serial, outcome), channel)
+            self.resident.renew(document)  # of what the laptop kept, before it answers ``open``
 
         def slow(incoming: "Incoming", line: str) -> None:
             headers = {"token": document.source.token, "save": incoming.serial, "message": codec.quote(line)}
             self.say(Record("slow", headers), channel)
 
+        self.resident.renew(document, (record.length or 0) / SLOWEST)
         alone = channel is not self.main
         channel.arriving = Saving(self.resident, document, record, channel, alone, answered, slow)
         self.heart.beat()
@@ -274,6 +281,8 @@ class Session(Owner):
         """Send *document*, now or when the daemon is there again."""
         if self.ready:
             self.texts.open(document)
+            if self.heart.moved():
+                self.seek()
         else:
             self.unsaid.append(document)
             if self.search is not None:

@@ -9,7 +9,7 @@ answer, or was faster; or it serves a plain rmate server) has its pid in the nam
 import os
 from binascii import crc32
 
-from rbridge import paths
+from rbridge import paths, system
 from rbridge.errors import RbridgeError
 
 MYPY = False
@@ -43,7 +43,9 @@ def name(label: str) -> str:
 
 
 def place(label: str) -> str:
-    """The path of that socket; "" when there is none now, or no directory that is safe."""
+    """The path of that socket; "" when there is none now, or no directory that is safe, and under sudo."""
+    if system.us(os.environ)[1:]:
+        return ""
     try:
         path = os.path.join(paths.runtime_dir(create=False), name(label))
     except RbridgeError:

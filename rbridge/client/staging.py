@@ -10,7 +10,7 @@ import hashlib
 import os
 
 from rbridge import mounts
-from rbridge.client import journal, kept, leftovers, metadata, pieces
+from rbridge.client import journal, kept, leftovers, metadata, pieces, pinned
 
 MYPY = False
 if MYPY:
@@ -33,7 +33,7 @@ class Staging:
     def __init__(self, path: str, state_dir: str, length: "Optional[int]" = None) -> None:
         self.state_dir = state_dir
         self.length = length
-        self.real = os.path.realpath(path)
+        self.real = pinned.resolved(path)
         self.size = 0
         self.sha256 = ""
         self.complete = False
@@ -155,7 +155,7 @@ class Staging:
         link = os.path.join(leftovers.directory(self.state_dir), entry + ".link")
         try:  # first, so that no crash leaves a file that nobody knows of
             journal.make_directory(leftovers.directory(self.state_dir))
-            os.symlink(path, link)
+            os.symlink(pinned.named(path), link)
         except OSError:
             link = ""  # then a crash may leave the temporary file: no reason not to save
         try:

@@ -22,6 +22,7 @@ what happens:
       --lines A:B       lines A to B only, for reading
       --follow          show the end of a log, read-only, and what comes after
       --large           open more than 256 MiB, or binary data above 16 MiB
+      --sudo            as root, by sudo
       --else COMMAND    edit here with COMMAND when nothing is listening
 
 where the editor is:
@@ -29,6 +30,7 @@ where the editor is:
   -p, --port PORT       the TCP port (52698)
   -s, --socket PATH     the Unix socket (also --unixsocket)
       --on LAPTOP       when several laptops are connected
+      --via NODE        through NODE, where the tunnel is: ssh NODE goes there
       --timeout SECONDS how long to wait for an answer (10)
 
   -v, --verbose         say what is tried

@@ -11,7 +11,7 @@ import stat
 from time import monotonic
 
 from rbridge import mounts
-from rbridge.client import pieces
+from rbridge.client import pieces, pinned
 from rbridge.client.stamp import RACY_NS, now_ns
 from rbridge.wire import delta, packing
 
@@ -135,7 +135,7 @@ class Watched:
         now = monotonic() if now is None else now
         self.local = self.local or mounts.is_local(self.real)
         try:
-            fd = os.open(self.real, _FLAGS)
+            fd = os.open(self.real, _FLAGS | pinned.flags(self.real))
         except OSError as error:
             return self._unreadable(error)
         try:

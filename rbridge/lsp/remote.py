@@ -27,7 +27,7 @@ from rbridge.server.log import logger
 from rbridge.server.peer import PeerGone
 from rbridge.server.session import Session
 from rbridge.server.streams import Begun, Stream, StreamEnded, streaming
-from rbridge.server.tools import Change
+from rbridge.server.tools import Change, LanguageServer
 
 LARGEST = 64 << 20  # bytes of one message
 FIRST = 10.0  # seconds that the editor's ``initialize`` waits for a host that is not connected
@@ -64,6 +64,7 @@ class Remote:
         self._documents = documents
         self._editing = editing
         self._hello = hello
+        self._standing = LanguageServer(editing.text.host, hello.server)
         self._bridge = bridge
         self._flush = flush
         self._tell = tell
@@ -116,9 +117,12 @@ class Remote:
 
     async def run(self) -> None:
         """Until cancelled."""
+        known = self._documents.tools.servers
+        known.add(self._standing)
         try:
             await self._go_on()
         finally:
+            known.discard(self._standing)
             for one in self._borrowed:
                 one.give_back()
 
@@ -156,6 +160,7 @@ class Remote:
             except RemoteProtocolError as error:
                 end = StreamEnded("exited", f"it said what is no message: {error}")
             self._server = None
+            self._standing.state, self._standing.said = end.reason, str(end)
             self._said = trio.Event()
             if self._bridge.busy:  # it was asked for something in the moment that it was ended as idle
                 self._said.set()
@@ -185,6 +190,7 @@ class Remote:
         self._known = {key: begun[key] for key in ("server", "root", "language")}
         self._losses = 0
         self.name = f"{name} on {bridge.policy.places.host}"
+        self._standing.name, self._standing.state, self._standing.said = name, "runs", ""
         bridge.root = begun["root"].encode("utf-8", "surrogateescape")
         bridge.policy = Policy(bridge.policy.places, name)
         self._server = server

@@ -6,6 +6,7 @@ One JSON object a line each way. ``do`` is one of::
     stop                                    end the daemon
     pending | answer ids allow              what waits for consent; no ids means all
     status                                  -> rows, hosts
+    surroundings                            -> editors, servers: the attached windows, the language servers
     close ids                               -> closed, open
     resolve id choose: mine | theirs        -> row
     resolve id choose: show                 -> row, with the host's and the laptop's text as two descriptors
@@ -122,6 +123,8 @@ class Control:
             return self._decide(request)
         if do == "status":
             return {**self._overview.rows(), "hosts": self._hosts.rows()}
+        if do == "surroundings":
+            return self._overview.surroundings()
         return {"ok": False, "error": "no such request"}
 
     def _pending(self) -> list[dict[str, Any]]:

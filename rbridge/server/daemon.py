@@ -80,7 +80,8 @@ class Daemon:
                 logger.warning("%s: refused: %d connections are open", origin, len(self.connections))
                 return
             ours = listener.inode is not None
-            peer = Peer(stream, origin, limits, ours=ours, name=listener.name, identity=listener.identity)
+            who = {"name": listener.name, "identity": listener.identity}
+            peer = Peer(stream, origin, limits, ours=ours, also=listener.also, **who)
             connection = Connection(self.service, peer, "" if ours else nonce())
             self.connections.add(connection)
             try:
@@ -212,7 +213,8 @@ def _hosts(
 
     machines = hostkeys.Hosts(os.path.join(paths.state_dir(create=False), "hosts"))
     logins = Logins(os.path.join(paths.state_dir(create=False), "logins"))
-    laptop = Laptop(service.identity, runtime, service.keys, machines, logins, accept, tools.notifier.tell)
+    tell, ports = tools.notifier.tell, service.ports
+    laptop = Laptop(service.identity, runtime, service.keys, machines, logins, accept, tell, ports)
     return Hosts(laptop, service.documents, serving)
 
 

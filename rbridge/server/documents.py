@@ -48,6 +48,11 @@ class Documents:
         mine = (one for one in self._open if (one.session.secret, one.token) == (session, token))
         return next(mine, None)
 
+    async def over(self, editing: Editing) -> None:
+        """Return when nothing is left of *editing*."""
+        while editing in self._open:
+            await self._none_left.wait()
+
     def start(self, task: Callable[[], Awaitable[object]]) -> None:
         """Run *task* beside them."""
         self._nursery.start_soon(task)

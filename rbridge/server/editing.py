@@ -156,13 +156,14 @@ class Editing(Life):
 
     def lost(self) -> None:
         """The connection ended; the editor keeps its text."""
+        self.unheard = False  # nobody knows what the host heard: it is told how this ends
         if self.library is not None:
             self.library.lost()
         self._broken()
 
     def host_closed(self) -> None:
         """The host said ``close``."""
-        self._told_close = True
+        self._told_close, self.unheard = True, False
         self._end(ev.HostClosed())
 
     def stop(self) -> None:

@@ -47,6 +47,7 @@ class Execution:
         """One line for the host's user, said with the answer to the open."""
         self.remark = ""  # the same for the user here, said in the editor that has the text
         self.undelivered: bool | None = None  # whether an older text waits here; the host need not know
+        self.unheard = False  # its host hears of nothing but saves: it waits for an open of the same file
         self.line = Line(session, token, self.name, self._start, self._broken)
         self.ground = Ground(Path(tools.files.root, text.id))
         self.saves = Saves(text, self.line, tools.spool)
@@ -132,6 +133,8 @@ class Execution:
     async def _say(self, command: ev.SayOpened | ev.Fetch | ev.RefuseOpen | ev.CloseHost, peer: Peer) -> None:
         """One record without a body."""
         token = self.line.token
+        if self.unheard:
+            return
         if isinstance(command, ev.SayOpened):
             half, self._half = self._half, None
             note = self.note or (half.note(self.editor) if half is not None else "")
@@ -317,7 +320,7 @@ class Execution:
         self._message = show.message
         for look in list(self._tools.shown):
             look()
-        if self.document.attached and self.document.link:
+        if self.document.attached and self.document.link and not self.unheard:
             self.line.state(show.state, show.message)
         self._to_show = show
         if not self._showing and self._pane is not None:

@@ -19,12 +19,13 @@ import trio
 from rbridge.errors import RbridgeError, clean
 from rbridge.server import privatefiles
 from rbridge.server.config import HostConfig
+from rbridge.server.configured import Configured
 from rbridge.server.documents import Documents
 from rbridge.server.kept import Deployed, Kept, Laptop
 from rbridge.server.log import logger
-from rbridge.ssh import config, reasons, sleep
+from rbridge.ssh import config, reasons, sleep, words
 from rbridge.ssh.config import Destination
-from rbridge.ssh.events import Carrier, State
+from rbridge.ssh.events import Carrier, State, Way
 from rbridge.ssh.keeper import Keeper
 from rbridge.ssh.reasons import Reason
 from rbridge.ssh.singlefile import single_file
@@ -58,7 +59,10 @@ class Hosts:
         self._documents = documents
         self._nursery = nursery
         self._tunnels: dict[str, Tunnel] = {}
+        self._ports: dict[str, tuple[tuple[int, int], ...]] = {}  # by digests: those that are configured
+        self._known = trio.Event()  # all of these
         documents.tools.silences.add(self.silent)
+        laptop.ports.configured = self.configured
 
     # Requests; each answer has ``ok`` or ``error``
 
@@ -99,11 +103,13 @@ class Hosts:
         if not found:
             return {"ok": False, "error": f"{clean(name)} is not connected", "code": 66}
         for tunnel in found:
+            identity = tunnel.kept.identity
             for port in list(self._documents.ports):
-                if port.identity == tunnel.kept.identity:
+                if port.identity == identity:
                     port.stop()
             tunnel.keeper.disconnect()
             await tunnel.gone.wait()
+            self._laptop.ports.forget(identity)
         return {"ok": True, "names": [one.kept.name for one in found]}
 
     def rows(self) -> list[Answer]:
@@ -127,6 +133,8 @@ class Hosts:
             "hint": reason.hint if reason else "",
             "control": carrier.control if carrier else "",
             "socket": kept.remote,
+            "way": keeper.way.value,
+            "full": kept.full and keeper.way is Way.STDIO,
             "editor": self._editor,
         }
 
@@ -143,8 +151,10 @@ class Hosts:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(sleep.notice, self._woke)
             nursery.start_soon(sleep.network_changes, self._network)
-            for one in configured:
-                nursery.start_soon(self._connect_at_start, one)
+            async with trio.open_nursery() as connecting:
+                for one in configured:
+                    connecting.start_soon(self._connect_at_start, one)
+            self._known.set()
 
     async def take_over(self) -> None:
         """Go on with the tunnels of a daemon that was killed."""
@@ -161,14 +171,26 @@ class Hosts:
 
     async def _connect_at_start(self, one: HostConfig) -> None:
         try:
-            destination = await config.ask(one.host, one.options, "/")
+            said = words.split([*one.options, one.host], {})
+            words.check(said)
+            destination = await config.ask(said.host, said.options, "/")
         except RbridgeError as error:
             self._laptop.tell(f"{one.host}: not connected: {error.line()}")
             return
+        self._ports[destination.digest] = one.ports
         if destination.digest not in self._tunnels:
             tunnel = self._new(destination, os.environ)
             tunnel.keeper.want()
             await self._begin(tunnel)
+
+    async def configured(self, identity: str, number: int) -> bool:
+        """Whether the configuration names port *number* for the host of this *identity*."""
+        await self._known.wait()
+        mine = [one for one in self._tunnels.values() if one.kept.identity == identity]
+        return any(number == port for one in mine for port, _ in self._configured(one))
+
+    def _configured(self, tunnel: Tunnel) -> tuple[tuple[int, int], ...]:
+        return self._ports.get(tunnel.kept.destination.digest, ())
 
     def _woke(self) -> None:
         """The laptop slept."""
@@ -217,7 +239,10 @@ class Hosts:
 
     async def _keep(self, tunnel: Tunnel, task_status: trio.TaskStatus[None]) -> None:
         try:
-            await tunnel.keeper.run(task_status=task_status)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._bring_ports, tunnel)
+                await tunnel.keeper.run(task_status=task_status)
+                nursery.cancel_scope.cancel()
         except Exception:
             logger.exception("%s: an error in rbridge itself; its tunnel is given up", tunnel.kept.name)
         finally:
@@ -229,6 +254,19 @@ class Hosts:
                 del self._tunnels[tunnel.kept.destination.digest]
             self._write()
             tunnel.gone.set()
+
+    async def _bring_ports(self, tunnel: Tunnel) -> None:
+        """Have the ports that are configured here, as long as the tunnel is kept."""
+        await self._known.wait()
+        wanted = self._configured(tunnel)
+        if not wanted:
+            return
+        try:
+            await Configured(tunnel.kept, tunnel.keeper, wanted, self._laptop.ports, self._laptop.tell).run()
+        except Exception:
+            logger.exception(
+                "%s: an error in rbridge itself; its ports are not looked after", tunnel.kept.name
+            )
 
     def _name(self, destination: Destination) -> str:
         """What the host is called here: as the user does, unless another one is called that."""

@@ -1,8 +1,9 @@
 """One host to which the daemon keeps a tunnel: its listener, its key, and what ssh does for it.
 
 The tunnel leads from a socket of ours on the host to a socket of its own on the laptop: who comes through
-that one is this host, by its name here and by what its ssh key showed. :mod:`rbridge.ssh.keeper` decides when
-something is to be done; this does it.
+that one is this host, by its name here and by what its ssh key showed. ssh forwards it or, where the host
+refuses that, an agent there does (:mod:`rbridge.ssh.agent`). :mod:`rbridge.ssh.keeper` decides when something
+is to be done; this does it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import trio
@@ -24,15 +26,19 @@ from rbridge.server.addresses import Unix
 from rbridge.server.keys import Keys
 from rbridge.server.listeners import Listener
 from rbridge.server.log import logger
-from rbridge.ssh import deploy, hostkeys, login, master, reach, reasons
+from rbridge.server.ports import Ports
+from rbridge.ssh import agent, deploy, hostkeys, leftover, login, master, reach, reasons
 from rbridge.ssh.config import Destination
-from rbridge.ssh.events import Carrier, Failed
+from rbridge.ssh.events import Carrier, Failed, Way
 from rbridge.ssh.logins import Logins
+from rbridge.ssh.reasons import Reason, Remedy
 from rbridge.ssh.singlefile import single_file
 from rbridge.ssh.visit import Visit, visit
 
 LOOK = 0.2  # seconds between looks whether the user still logs in
 CANCEL = 3.0  # seconds for taking a forward back
+SSH = 255  # ssh's own exit code
+ROOM = 5.0  # seconds until the host has room for a session after one has ended
 
 Accept = Callable[[Listener], Awaitable[trio.CancelScope]]
 """Serve what comes to a listener, until the scope is cancelled."""
@@ -49,6 +55,7 @@ class Laptop:
     logins: Logins
     accept: Accept
     tell: Callable[[str], None]
+    ports: Ports = field(default_factory=Ports)
 
 
 @dataclass
@@ -82,6 +89,11 @@ class Kept:
         self._laptop = laptop
         self._listener: Listener | None = None
         self._accepting: trio.CancelScope | None = None
+        self._over: Carrier | None = None  # what the tunnel was made over last
+        self._agent: agent.Agent | None = None
+        self._client: tuple[str, ...] = ()  # the words that run it on the host
+        self.full = False
+        """Whether the agent has the only session that the host permits over the connection."""
         self.remote = ""
         """The host's end of the tunnel, as it was made last."""
 
@@ -129,11 +141,15 @@ class Kept:
         self._laptop.logins.note(self.destination.digest, True)
         return Carrier(control, pid, own=True)
 
-    async def raise_(self, carrier: Carrier, /) -> None:
+    async def raise_(self, carrier: Carrier, /) -> Way:
         """Make the tunnel over the master *carrier*. Raises Failed."""
         try:
+            await self._end_agent()
+            self._over = carrier
             await self._listen()
-            await self._raise(carrier)
+            return await self._raise(carrier)
+        except Failed:
+            raise
         except master.Refused as refused:
             # the visit has just seen to its place
             raise Failed(reasons.forwarding(refused.stderr, self.name, free=True)) from None
@@ -141,8 +157,24 @@ class Kept:
             raise Failed(reasons.other(error)) from error
 
     async def probe(self, carrier: Carrier, /) -> bool:
-        """Wait for any answer of the host."""
-        return await master.probe(carrier.control)
+        """Wait for any answer of the host; its agent has then to answer as well, or is ended."""
+        answered = await master.probe(carrier.control)
+        if answered and self._agent is not None:
+            self._agent.doubt()
+        return answered
+
+    async def carry(self, carrier: Carrier, /) -> Reason:
+        """Carry what comes through the agent, until it ends: why it did."""
+        if self._agent is None:
+            return Reason("agent-ended", "the agent ended", "", Remedy.TIME)
+        carrying = self._agent
+        error = await carrying.carry(self.local)
+        if self._agent is carrying:  # and not the next one
+            self._agent = None
+        if await master.check(carrier.control) is None:
+            with trio.move_on_after(CANCEL):
+                await master.watch(carrier.pid)  # that is told by itself
+        return Reason("agent-ended", f"over stdio: {error}", error.hint, Remedy.TIME)
 
     async def watch(self, carrier: Carrier, /) -> None:
         """Return when the master is gone."""
@@ -150,14 +182,18 @@ class Kept:
 
     async def leave(self, carrier: Carrier, /) -> None:
         """Take our forward back, and end the master if it is ours, once nobody works over it."""
-        if self.remote:
+        if carrier == self._over:  # and not one that came too late
+            await self._end_agent()
+        if carrier == self._over and self.remote:
             with suppress(RbridgeError):  # it may be gone
                 await master.cancel(carrier.control, self.remote, self.local, deadline=CANCEL)
+                await leftover.remove(master.over(carrier.control, self.name), self.remote)
         if carrier.own and await master.check(carrier.control) == carrier.pid:
             await master.leave(carrier.control)
 
     async def kill(self, carrier: Carrier, /) -> None:
         """Part from our own master, whose host does not answer; shells over it may yet go on."""
+        await self._end_agent()
         if carrier.own and await master.check(carrier.control) == carrier.pid:
             await master.leave(carrier.control)
         if carrier.own and master.answers(carrier.control):
@@ -179,6 +215,7 @@ class Kept:
 
     async def close(self) -> None:
         """Stop listening for this host."""
+        await self._end_agent()
         if self._accepting is not None:
             self._accepting.cancel()
         listener, self._listener, self._accepting = self._listener, None, None
@@ -200,6 +237,7 @@ class Kept:
         known = await hostkeys.known(self.destination)
         machine = await trio.to_thread.run_sync(self._laptop.machines.recognise, self.name, known)
         if self._listener is not None and self._listener.identity == machine.id:
+            self._listener.also = machine.also
             return
         if machine.other:
             shows = "shows another ssh key than before" if machine.verified else "shows no ssh key any more"
@@ -209,13 +247,29 @@ class Kept:
             )
         await self.close()
         self._listener = await listeners.listen(Unix(self.local), self.name, machine.id)
+        self._listener.also = machine.also
         self._accepting = await self._laptop.accept(self._listener)
 
-    async def _raise(self, carrier: Carrier) -> None:
+    async def _end_agent(self) -> None:
+        ended, self._agent = self._agent, None
+        if ended is not None:
+            await ended.close()
+
+    async def _raise(self, carrier: Carrier) -> Way:
         name = f"{self._laptop.identity}-{self.mark}.sock"
         async with visit(master.over(carrier.control, self.name), self._laptop.identity, name) as there:
             self.remote = f"{there.directory()}/{name}"
             failed: list[Exception] = []
+            refused: list[Reason] = []
+
+            async def forward() -> None:
+                try:
+                    await self._forward(carrier, self.remote)
+                except master.Refused as error:
+                    why = reasons.forwarding(error.stderr, self.name, free=True)
+                    if why.name != reasons.REFUSED:
+                        raise
+                    refused.append(why)
 
             async def attempt(what: Callable[[], Awaitable[None]]) -> None:
                 # kept, not raised: beside a cancellation it would be a group that nobody catches
@@ -226,10 +280,46 @@ class Kept:
                     nursery.cancel_scope.cancel()
 
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(attempt, partial(self._forward, carrier, self.remote))
+                nursery.start_soon(attempt, forward)
                 nursery.start_soon(attempt, partial(self._install, there))
             if failed:
                 raise failed[0]
+            if not refused:
+                return Way.FORWARD
+            full = await self._start_agent(carrier, refused[0])
+        self.full = full is not None
+        end = trio.current_time() + ROOM
+        while full is not None:
+            if trio.current_time() > end:
+                raise Failed(full)
+            await trio.sleep(LOOK)  # the host knows later than we that the visit is over
+            full = await self._start_agent(carrier, refused[0])
+        return Way.STDIO
+
+    async def _start_agent(self, carrier: Carrier, refused: Reason) -> Reason | None:
+        """Have an agent listen there, since the forward was *refused*; a reason where no session is left for
+        it. Raises Failed.
+        """
+        if not self._client:
+            said = f"{refused.said}, and has no client of rbridge, which could do without"
+            raise Failed(replace(refused, said=said, hint=self._deploy))
+        over = master.over(carrier.control, self.name)
+        try:
+            self._agent = await agent.start(over, self._client, self.remote, self.name)
+        except agent.NotStarted as error:
+            if error.code == SSH:
+                why = reasons.forwarding(error.stderr, self.name)
+                if why.name == reasons.NO_SESSION:
+                    return why
+                raise Failed(why) from None
+            said = f"{refused.said}, and its client cannot do without: {error}"
+            remedy = Remedy.TIME if error.code in (None, TryAgain.exit_code) else Remedy.PERSON
+            raise Failed(replace(refused, said=said, hint=self._deploy, remedy=remedy)) from None
+        return None
+
+    @property
+    def _deploy(self) -> str:
+        return f"rbridge deploy {shlex.quote(self.destination.asked)}"
 
     async def _forward(self, carrier: Carrier, remote: str) -> None:
         """Lead *remote* here. A forward that the master had before, for an earlier daemon perhaps, is taken
@@ -252,6 +342,7 @@ class Kept:
 
     async def _install(self, there: Visit) -> None:
         """The key, and the client where it is missing or old. The tunnel is worth having without either."""
+        self._client = _words(there.host) if there.host.client else ()
         line = await self._new_key()
         looks, self.looks = self.looks, False  # at what a shell finds: when the user has asked, not each time
         if not self.deploys:
@@ -276,12 +367,21 @@ class Kept:
         except RbridgeError as error:
             self.deployed = Deployed((f"no client on {self.name}: {error.line()}",))
             return
+        self._client = _words(there.host, put)
         rc = ""
         if looks:
             with suppress(RbridgeError):
                 paths = await there.paths()
                 rc = paths.rc if paths.heard and not paths.on_path else ""
         self.deployed = Deployed(tuple(deploy.said(host, put, None, __version__)), rc)
+
+
+def _words(host: deploy.Host, put: deploy.Put | None = None) -> tuple[str, ...]:
+    """What runs the client there. One of ours begins as a script of sh: so it runs where nothing is executed
+    from that file system, too.
+    """
+    path = put.path if put is not None else host.client_path
+    return ("/bin/sh", path) if put is not None or host.client_by == "us" else (path,)
 
 
 async def _key(there: Visit, line: bytes) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class DocumentLanguages:
         if session.peer is None:
             raise FolderError(NOT_CONNECTED, f"{editing.name}: not connected to {session.label}")
         if not session.may_dial:
-            if not session.peer.link:
+            if not session.peer.dials:
                 return Offer(host, language)
             return Offer(host, "", advice=UNPROVED.format(host))  # once for all languages
         return read(host, await self._said(editing, language))

@@ -62,6 +62,11 @@ class Life(Execution):
     def token(self) -> str:
         return self.line.token
 
+    @property
+    def closed(self) -> bool:
+        """Whether its editor is gone, and it stays only to deliver what that left."""
+        return self._returned or self._edited
+
     async def run(self) -> None:
         """Edit until editor, host or daemon close the document; nothing of it is left in FILES then."""
         try:

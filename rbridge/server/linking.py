@@ -20,12 +20,15 @@ NEW, RESUMED, JOINED, REFUSED = "new", "resumed", "joined", "refused"
 
 @dataclass(frozen=True)
 class Introduction:
-    """What ``link`` says; *join* is None on a main connection, else the number of the dial it answers."""
+    """What ``link`` says; *join* is None on a main connection, else the number of the dial it answers.
+    *dials*: it answers any.
+    """
 
     secret: str
     host: str
     resume: bool
     join: int | None
+    dials: bool
     key_id: str
     nonce: str
     proof: str
@@ -40,6 +43,7 @@ class Introduction:
             host if HOST.fullmatch(host) else "",
             headers.get("resume") == "yes",
             None if join is None else values.dial(join),
+            headers.get("dials") != "no",
             headers.get("key", ""),
             headers.get("nonce", ""),
             headers.get("proof", ""),
@@ -57,6 +61,7 @@ async def link(service: Service, peer: Peer, nonce: str, headers: dict[str, str]
     Raises RemoteProtocolError for a malformed record, PeerGone when the peer goes or has been refused.
     """
     said = Introduction.read(headers)
+    peer.dials = said.dials
     try:
         key = await _key(service, peer, nonce, said)
         if key is not None:
@@ -118,7 +123,7 @@ async def _confirm(service: Service, key: Key) -> None:
 def _session(service: Service, peer: Peer, said: Introduction) -> tuple[str, Session]:
     """The session that *peer* may be a connection of, and how. Raises _Refusal."""
     session = service.sessions.find(said.secret)
-    if session is not None and session.identity and not peer.ours and session.identity != peer.identity:
+    if session is not None and not peer.may_have(session.identity):
         known = "belongs to another host" if peer.identity else "was begun with a proof"
         raise _Refusal(f"this session {known}")
     goes_on = session is not None or said.resume  # of one that is not known any more a text may be kept

@@ -23,7 +23,8 @@ LOOK = 1.0  # seconds to find out who holds an address
 class Listener:
     """A bound *socket* at *address*, with the port it really got; *inode* is that of a Unix socket's file.
 
-    *name* and *identity* are those of the one host that is led here, "" where any may come.
+    *name* and *identity* are those of the one host that is led here, "" where any may come; *also* are the
+    identities of that machine under other names.
     """
 
     address: Address
@@ -31,6 +32,7 @@ class Listener:
     inode: tuple[int, int] | None = None
     name: str = ""
     identity: str = ""
+    also: frozenset[str] = frozenset()
 
     def remove(self) -> None:
         """Take a Unix socket's file away, unless someone else's is there by now."""

@@ -19,6 +19,7 @@ from rbridge.server.peer import CHUNK, Peer
 from rbridge.server.streams import Stream, StreamEnded
 
 BACKLOG = 128  # connections that wait
+ROOM = 1 << 20  # bytes on their way to ssh; the system's net.core.wmem_max may allow less
 NEXT = 20  # numbers that are tried behind one that is taken
 LOWEST = 1024
 RAISED = 8000  # 80 becomes 8080, 443 becomes 8443
@@ -35,6 +36,7 @@ class Carried(Stream):
 
     def __init__(self, peer: Peer, token: str, client: trio.SocketStream) -> None:
         super().__init__(peer, token)
+        roomy(peer.stream)
         self._client = client
         self.gone = trio.Event()
         """The client has broken off."""
@@ -72,6 +74,14 @@ class Carried(Stream):
     async def _broken_off(self, over: trio.CancelScope) -> None:
         await self.gone.wait()
         over.cancel()
+
+
+def roomy(stream: trio.abc.Stream) -> None:
+    """Let the kernel take as much as it may at a time: fewer switches between us and ssh. TCP sees to that
+    by itself.
+    """
+    if isinstance(stream, trio.SocketStream) and stream.socket.family == socket.AF_UNIX:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
 
 
 def close(client: trio.SocketStream, well: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import trio
 
+from rbridge.adapters.routed import Routed
 from rbridge.server import texts
 from rbridge.server.documents import Documents
 from rbridge.server.editing import Editing
@@ -36,6 +37,12 @@ class Overview:
         folders = [one.row() for one in self._documents.folders]
         ports = [one.row() for one in self._documents.ports]
         return {"ok": True, "rows": [*map(_told, self._documents.all()), *folders, *ports]}
+
+    def surroundings(self) -> Answer:
+        """``editors``: the windows that are attached, and ``servers``: the language servers they want."""
+        tools = self._documents.tools
+        editors = tools.adapter.attached() if isinstance(tools.adapter, Routed) else []
+        return {"ok": True, "editors": editors, "servers": [vars(one) for one in tools.servers]}
 
     async def close(self, ids: list[str]) -> Answer:
         """Close documents and folders as if their editors had; ``open`` are those that did not close in

@@ -80,7 +80,8 @@ class Peer:
     """Speaks to one host over *stream*; *origin* names the connection in the log.
 
     *ours* tells a socket that only we can connect to. *name* and *identity* are those of a host that has
-    proved who it is, by the socket it came through or by its key, and empty for any other.
+    proved who it is, by the socket it came through or by its key, and empty for any other. *also* is what the
+    same machine proved to be under other names of the laptop's.
     """
 
     def __init__(
@@ -92,13 +93,17 @@ class Peer:
         ours: bool,
         name: str = "",
         identity: str = "",
+        also: frozenset[str] = frozenset(),
     ) -> None:
         self.stream = stream
         self.origin = origin
         self.ours = ours
         self.name = name
         self.identity = identity
+        self.also = also
         self.wire = Connection(EDITOR, limits.wire())
+        self.dials = False
+        """Whether the host answers ``dial``: over link, unless it serves single files alone."""
         self.awaited = Awaited()
         self.streaming: Stream | None = None
         """What goes over this connection, where it is for that."""
@@ -118,6 +123,14 @@ class Peer:
     def verified(self) -> bool:
         """Whether the host has proved who it is."""
         return bool(self.identity)
+
+    def may_have(self, identity: str) -> bool:
+        """Whether what is of the host that proved to be *identity*, "" if it proved nothing, is for this one:
+        it is the same machine, or comes through a socket of ours that is no one host's.
+        """
+        if not identity or identity == self.identity or identity in self.also:
+            return True
+        return self.ours and not self.identity
 
     @property
     def writing(self) -> bool:

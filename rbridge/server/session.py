@@ -116,7 +116,7 @@ class Session:
 
     @property
     def may_dial(self) -> bool:
-        return self.peer is not None and self.peer.link and (self.peer.ours or self.peer.verified)
+        return self.peer is not None and self.peer.dials and (self.peer.ours or self.peer.verified)
 
     # Connections
 
@@ -350,7 +350,7 @@ class Session:
 
     def _is_for_us(self, identity: str) -> bool:
         """Whether we may have what is of the host that proved to be *identity*, "" if it proved nothing."""
-        return not identity or identity == self.identity or (self.peer is not None and self.peer.ours)
+        return identity in ("", self.identity) or (self.peer is not None and self.peer.may_have(identity))
 
     async def _revive(self, token: str) -> Editing | None:
         """The document of which the spool has the text."""

@@ -25,6 +25,16 @@ class Change(IntEnum):
     DELETED = 3
 
 
+@dataclass(eq=False)
+class LanguageServer:
+    """One that an editor has asked for: *state* is asked, runs, or why it does not, and *said* the words."""
+
+    host: str
+    name: str = ""
+    state: str = "asked"
+    said: str = ""
+
+
 Hear = Callable[["Session", str, Change], None]
 Silence = Callable[[str], None]
 
@@ -33,7 +43,7 @@ Silence = Callable[[str], None]
 class Tools:
     """Without *spool* nothing is kept. *shown* are called when a document stands otherwise, *heard* when a
     file at a path of a session's host was changed by us, and *silences* with a host's identity when a
-    connection of it has gone dead.
+    connection of it has gone dead. *servers* are the language servers that editors want now.
     """
 
     adapter: Adapter
@@ -44,6 +54,7 @@ class Tools:
     shown: set[Callable[[], None]] = field(default_factory=set)
     heard: set[Hear] = field(default_factory=set)
     silences: set[Silence] = field(default_factory=set)
+    servers: set[LanguageServer] = field(default_factory=set)
 
     def changed(self, session: Session, path: str, change: Change) -> None:
         """Tell everybody who listens."""

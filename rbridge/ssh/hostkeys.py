@@ -18,7 +18,7 @@ import secrets
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -50,12 +50,14 @@ _DAMAGED = "is no record of a host of rbridge's"
 class Machine:
     """What is under a name now: *id* is the same as long as it shares a key with what it was.
 
-    *other*: it is not the machine that was last under this name, or cannot show that it is.
+    *other*: it is not the machine that was last under this name, or cannot show that it is. *also*: the ids
+    that it has under other names; a certificate authority does not make two machines one.
     """
 
     id: str
     keys: frozenset[str]
     other: bool
+    also: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def verified(self) -> bool:
@@ -126,7 +128,18 @@ class Hosts:
                     logger.warning(
                         "%s: what it showed is not kept: %s", name, error
                     )  # it is known all the same
-        return now
+            return replace(now, also=self._also(now))
+
+    def _also(self, now: Machine) -> frozenset[str]:
+        """The ids under other names of the machine that is here *now*."""
+        keys = {key for key in now.keys if not key.startswith("CA ")}
+        found: set[str] = set()
+        for entry in os.scandir(self.root) if keys else ():
+            with suppress(OSError, RbridgeError, ValueError, TypeError, KeyError, RecursionError):
+                if entry.name.endswith(privatefiles.SUFFIX):
+                    said = json.loads(privatefiles.read(entry.path, LONGEST))
+                    found |= {one.id for one in map(_machine, said["machines"]) if one.keys & keys}
+        return frozenset(found - {now.id})
 
 
 async def _keygen(name: str, path: str) -> str:

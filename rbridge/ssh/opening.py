@@ -29,7 +29,7 @@ _RUN = (
     'n=$#; while [ $n -gt 0 ]; do a=$(printf "%b." "$1"); shift; set -- "$@" "${a%.}"; n=$((n-1)); done; '
     "host=$1; sock=$2; shift 2; cd; f=$HOME/.local/bin/rbridge; "
     '[ -z "$sock" ] || { RBRIDGE_SOCKET=$sock; export RBRIDGE_SOCKET; }; '
-    'if [ -x "$f" ]; then exec "$f" open "$@"; elif [ -f "$f" ]; then exec /bin/sh "$f" open "$@"; fi; '
+    'if [ -x "$f" ]; then exec "$f" "$@"; elif [ -f "$f" ]; then exec /bin/sh "$f" "$@"; fi; '
     'echo "rbridge: $host has no ~/.local/bin/rbridge; run: rbridge deploy $host" >&2; exit 69'
 )
 
@@ -82,7 +82,7 @@ def open_there(host: str, paths: Sequence[str], options: Sequence[str], say: Say
 
     Raises RbridgeError where there is no way to the host.
     """
-    from rbridge.ssh import config, master, shell
+    from rbridge.ssh import config, shell
     from rbridge.ssh import words as sshwords
 
     for option in options:
@@ -98,7 +98,7 @@ def open_there(host: str, paths: Sequence[str], options: Sequence[str], say: Say
         say(error.line())
         return int(error.exit_code)
     line = command(host, str(tunnel.get("socket") or ""), paths, options)
-    return over_master(master.over(str(tunnel["control"])), line)
+    return over_master(shell.session(tunnel, said), line)
 
 
 def over_master(over: Sequence[str], line: str) -> int:
@@ -120,7 +120,12 @@ def over_master(over: Sequence[str], line: str) -> int:
 
 def command(host: str, socket: str, paths: Sequence[str], options: Sequence[str]) -> str:
     """The line for the host's login shell, whichever that is: it opens *paths* through *socket*."""
-    words = [host, socket, *options, "--", *(in_home(path) for path in paths)]
+    return client(host, socket, ["open", *options, "--", *(in_home(path) for path in paths)])
+
+
+def client(host: str, socket: str, arguments: Sequence[str]) -> str:
+    """The line for the host's login shell: ``rbridge ARGUMENTS`` there, for the laptop behind *socket*."""
+    words = [host, socket, *arguments]
     return f"exec /bin/sh -c '{_RUN}' rbridge {' '.join(quoted(word) for word in words)}"
 
 

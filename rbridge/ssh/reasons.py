@@ -16,6 +16,10 @@ from rbridge.ssh.messages import CONFIGURATION, FORWARDING, KEX, LOGIN, PROXY_GO
 
 __all__ = ["Reason", "Remedy", "error", "forwarding", "other", "read", "silent"]
 
+REFUSED = "forwarding-refused"
+NO_SESSION = "session-refused"
+"""Reasons that are met by name."""
+
 LONGEST = 65536  # characters of stderr that are looked at, from its end
 LONGEST_LINE = 2000  # characters of each of its lines: a hostile host must not make this slow
 LONGEST_WORD = 200  # characters of a host's or a file's name that are shown
@@ -111,7 +115,7 @@ def error(reason: Reason, host: str, kept: str = "") -> RbridgeError:
     message = clean(f"{host}: {reason.said}{'; ' + kept if kept else ''}")
     if reason.name in CONFIGURATION:
         return UsageError(message, reason.hint)
-    if reason.name in ("no-ssh", "forwarding-refused"):
+    if reason.name in ("no-ssh", REFUSED):
         return NotListening(message, reason.hint)
     kinds = {Remedy.NETWORK: NotListening, Remedy.TIME: TryAgain, Remedy.PERSON: Denied}
     return kinds[reason.remedy](message, reason.hint)

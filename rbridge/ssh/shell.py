@@ -35,6 +35,7 @@ editor on this machine. The host gets one file, ~/.local/bin/rbridge, if it has 
 What ssh understands is understood: aliases, jump hosts, agents, certificates, and its options before
 HOST.
 
+  --node NODE   go to this one of the machines that HOST stands for; through HOST where it cannot be reached
   --no-deploy   put nothing on the host
 
 exit codes: those of COMMAND, and 255 as ssh has it
@@ -45,9 +46,10 @@ usage: rbridge connect [ssh options] HOST
 Keep a connection to HOST, until 'rbridge disconnect HOST' or the end of the daemon ('rbridge serve --stop'):
 what is opened there with 'rbridge open' opens here. It comes back by itself when the network does.
 
+  --node NODE   go to this one of the machines that HOST stands for; through HOST where it cannot be reached
   --no-deploy   put nothing on the host
 
-exit codes: 0 connected   64 wrong usage   69 no way to the host, or it forwards nothing   75 try again
+exit codes: 0 connected   64 wrong usage   69 no way to the host, or none back from it   75 try again
             77 the host does not let you in   255 ssh ended otherwise, or has said why in the terminal itself
 """
 OURS = "RBRIDGE_SSH"
@@ -56,7 +58,16 @@ OURS = "RBRIDGE_SSH"
 FORWARDED = ("-A", "-X", "-Y")
 """What a session gets only over a master that was made with it."""
 
-OWN = {"--no-deploy": False, "--help": False}
+OWN = {"--no-deploy": False, "--help": False, "--node": True}
+
+
+def _destination(said: Words) -> tuple[Destination, Words]:
+    """Where *said* leads, and *said* with all options of ssh that this takes."""
+    if "--node" in said.own:
+        from rbridge.ssh import pinned
+
+        return pinned.ask(said, config.here(), _environ())
+    return config.ask_now(said.host, said.options, config.here(), _environ()), said
 
 
 def _unsaid(state: object) -> str:
@@ -95,7 +106,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.write(SSH_USAGE)
         return 0
     words.check(said)
-    destination = config.ask_now(said.host, said.options, config.here(), _environ())
+    destination, said = _destination(said)
     try:
         tunnel = reach(destination, said)
     except NotIn as error:
@@ -111,10 +122,12 @@ def run(arguments: Sequence[str]) -> int:
     late = [] if tunnel.get("deployed") is not None else [one for one in said.options if one in FORWARDED]
     if late and sys.stderr.isatty():
         _say(f"{late[0]} has effect from a login on: if there is none, rbridge disconnect {said.host} first")
+    if tunnel.get("full"):
+        _say(f"{said.host} permits one session for each login (MaxSessions): this is another login")
     if not said.command and sys.stderr.isatty():
         _say(opens(tunnel))
         _offer(tunnel, destination)
-    return become(said, str(tunnel["control"]))
+    return become(said, "none" if tunnel.get("full") else str(tunnel["control"]))
 
 
 def connect(arguments: Sequence[str]) -> int:
@@ -128,7 +141,7 @@ def connect(arguments: Sequence[str]) -> int:
         raise UsageError(
             "rbridge connect takes no command", f"run: rbridge ssh {said.host} {said.command[0]}"
         )
-    destination = config.ask_now(said.host, said.options, config.here(), _environ())
+    destination, said = _destination(said)
     tunnel = reach(destination, said)
     _say(opens(tunnel))
     _offer(tunnel, destination)
@@ -150,8 +163,9 @@ def disconnect(host: str) -> int:
 def opens(tunnel: dict[str, Any]) -> str:
     """The line that says which editor opens the host's files, and how to change that."""
     editor = clean(str(tunnel["editor"]))
+    over = " (over stdio: this host refuses forwarding)" if tunnel.get("way") == "stdio" else ""
     return (
-        f"files of {clean(str(tunnel['name']))} open in {editor}; "
+        f"files of {clean(str(tunnel['name']))} open in {editor}{over}; "
         f'another one: editor = "..." in {paths.config_file()}'
     )
 
@@ -174,6 +188,16 @@ def reach(destination: Destination, said: Words) -> dict[str, Any]:
                 return tunnel
         control, pid, own = _master(destination)
     return _make(destination, said, control, pid, own)
+
+
+def session(tunnel: dict[str, Any], said: Words) -> list[str]:
+    """The command line of a session over *tunnel*, a command is to follow; a login where it has no room."""
+    from rbridge.ssh import master
+
+    if not tunnel.get("full"):
+        return master.over(str(tunnel["control"]))
+    never = ["-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none"]
+    return ["ssh", "-T", "-S", "none", *never, *said.way, "--", said.host]
 
 
 def _master(destination: Destination) -> tuple[str, int, bool]:
@@ -271,7 +295,7 @@ def _offer(tunnel: dict[str, Any], destination: Destination) -> None:
         return
     name, file = clean(str(tunnel["name"])), clean(str(tunnel["rc"]))
     line = f"rbridge deploy --path {destination.asked}"
-    if not sys.stdin.isatty():
+    if not sys.stdin.isatty() or tunnel.get("full"):
         _say(
             f"new shells on {name} do not find rbridge: run '{line}', or there ~/.local/bin/rbridge open FILE"
         )

@@ -192,13 +192,13 @@ def over_tunnel(host: str, asked: Asked, say: Say, work: Callable[[list[str], st
     destination = config.ask_now(said.host, said.options, config.here(), {**os.environ, shell.OURS: "1"})
     try:
         tunnel = shell.reach(destination, said)
-        control, name = str(tunnel["control"]), str(tunnel["name"])
+        over, name = shell.session(tunnel, said), str(tunnel["name"])
     except shell.NotIn as error:
         say(error.line())
         return int(error.exit_code)
     except shell.NoTunnel as error:  # no forward can be had there, and none is needed for this
-        control, name = error.control, destination.known_as
-    return work(master.over(control), name)
+        over, name = master.over(error.control), destination.known_as
+    return work(over, name)
 
 
 def fetch(over: Sequence[str], host: str, paths: Sequence[str], target: str, asked: Asked, say: Say) -> int:

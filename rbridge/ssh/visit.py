@@ -169,17 +169,7 @@ class Visit:
 
     async def end(self) -> None:
         """Give up what was not answered; ssh is gone afterwards."""
-        with trio.CancelScope(shield=True):
-            if self._process.poll() is None:
-                self._process.terminate()
-                with trio.move_on_after(FAREWELL):
-                    await self._process.wait()
-            if self._process.poll() is None:
-                self._process.kill()
-            await self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-                if stream is not None:
-                    await stream.aclose()
+        await part(self._process)
 
     def directory(self) -> str:
         """Where the socket goes on the host. Raises Denied, saying whose it is, and CannotCreate."""
@@ -263,6 +253,12 @@ class Visit:
         words = {"A": rc, "L": marked(self.host.shell)}
         return not dict(_sound(await self._ask("record add", words), self)).get("had")
 
+    async def ipython(self, file: bytes) -> tuple[str, str]:
+        """Put *file* among IPython's startup files there; its path, and ``put``, ``had`` or ``changed``."""
+        words = {"B": str(len(file)), "G": hashlib.sha256(file).hexdigest(), "R": secrets.token_hex(8)}
+        answer = dict(_sound(await self._ask("record ipython", words, file), self))
+        return answer.get("path", ""), answer.get("did", "")
+
     async def remove(self) -> list[str]:
         """Undo what was deployed and what this laptop made; what was done, for :func:`deploy.undone`."""
         words = {"I": self._identity, "R": secrets.token_hex(8)}
@@ -297,7 +293,7 @@ class Visit:
         with self._in_time(deadline or self._deadline):
             async with self._sending:
                 number = await self._send(request)
-                if last == "put":
+                if last in ("put", "ipython"):
                     # what reads it may read on: nothing may be behind it
                     self._broken = True
                     answer = await self._heard(number, last)
@@ -438,3 +434,18 @@ def _sound(answer: list[tuple[str, str]], visit: Visit) -> list[tuple[str, str]]
         if word == "fault":
             raise trouble(visit.name, value)
     return answer
+
+
+async def part(process: trio.Process) -> None:
+    """End *process*, an ssh with pipes; it is gone afterwards."""
+    with trio.CancelScope(shield=True):
+        if process.poll() is None:
+            process.terminate()
+            with trio.move_on_after(FAREWELL):
+                await process.wait()
+        if process.poll() is None:
+            process.kill()
+        await process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                await stream.aclose()

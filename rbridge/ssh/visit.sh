@@ -211,8 +211,14 @@ else
     fi
   done
   if [ -z "$bad" ]; then
-    case $(ls -ldn "$H/.local/") in
+    set -- $(ls -ldn "$H/.local/")
+    case $1 in
       ????????w[!tT]*) bad="open|||$d" ;;
+    esac
+    # who has this directory can put another one in the place of bin
+    case $3 in
+      0 | "$U") ;;
+      *) owner "$H/.local/" ;;
     esac
     set -- $(ls -ldn "$d/")
     case $1 in
@@ -284,6 +290,68 @@ else
   fi
   say "path $t" "replaced $replaced" "kept $kept" "runs $runs" "rmate $r" "note $note" "end put"
 fi
+
+#:: ipython
+# B: the startup file's bytes, G: its sha256, R: a random word
+bad='' made='' did=put
+d=${IPYTHONDIR:-$H/.ipython}
+case $d in
+  *"$nl"*) d=$H/.ipython ;;
+  "~"/*) d=$H${d#"~"} ;;
+  /*) ;;
+  *) d=$H/.ipython ;;
+esac
+d=${d%/}/profile_default/startup
+t=$d/50-rbridge.py f=$d/.50-rbridge-$R
+x=$d
+until [ -d "$x" ] || [ -z "$x" ]; do
+  made="$x$nl$made"
+  x=${x%/*}
+done
+e=$(mkdir -p "$d" 2>&1) || bad="make||${e##*: }|$d"
+if [ -z "$bad" ]; then
+  set -- $(ls -ldn "$d/")
+  case $1 in
+    ????????w*) bad="mode|$1||$d" ;;
+  esac
+  [ "$3" = "$U" ] || owner "$d/"
+fi
+x=$(recorded ipython)
+if [ -n "$bad" ]; then
+  :
+elif [ -L "$t" ]; then
+  did=changed
+elif [ -e "$t" ]; then
+  y=$(sum "$t")
+  if [ "$y" = $G ]; then
+    did=had
+  elif [ "$t" != "${x#* }" ] || [ "$y" != "${x%% *}" ]; then
+    did=changed
+  fi
+fi
+if [ -n "$bad" ] || [ $did != put ]; then
+  head -c $B >/dev/null
+else
+  e=$(head -c $B | { (set -C && cat >"$f") 2>&1; cat >/dev/null; })
+  y=$(sum "$f")
+  if [ -n "$e" ] || [ "$(wc -c <"$f" | tr -d ' ')" != $B ] || { [ -n "$y" ] && [ "$y" != $G ]; }; then
+    bad="make||${e##*: }|$t"
+  else
+    e=$(mv -f "$f" "$t" 2>&1) || bad="make||${e##*: }|$t"
+  fi
+fi
+if [ -n "$bad" ]; then
+  rm -f "$f" 2>/dev/null
+  [ -z "$made" ] || printf %s "$made" | sort -r | while read -r x; do rmdir "$x" 2>/dev/null; done
+  say "fault $bad"
+elif [ $did != changed ]; then
+  record ipython "ipython ${y:-$G} $t"
+  while [ -n "$made" ]; do
+    record '' "made ${made%%"$nl"*}"
+    made=${made#*"$nl"}
+  done
+fi
+say "did $did" "path $t" "end ipython"
 
 #:: paths
 # What a fresh shell finds. It prints its answer itself: what login files leave running holds up nobody.
@@ -390,6 +458,15 @@ if [ -n "$x" ] && [ -e "$t" ]; then
   fi
 elif [ -z "$x" ] && [ -e "$H/.local/bin/rbridge" ]; then
   say "did foreign|$H/.local/bin/rbridge"
+fi
+x=$(recorded ipython)
+t=${x#* }
+if [ -n "$x" ] && [ -e "$t" ]; then
+  if [ -f "$t" ] && [ ! -L "$t" ] && [ "$(sum "$t")" = "${x%% *}" ]; then
+    gone "$t"
+  else
+    say "did changed|$t"
+  fi
 fi
 case $C in "$H"/*) ;; "$D"/rbridge) [ ! -f "$C" ] || gone "$C" ;; esac
 recorded line | while IFS= read -r p; do

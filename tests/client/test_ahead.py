@@ -11,7 +11,9 @@ from rbridge.client import ahead
 from rbridge.client.loop import Loop
 
 NOT_LOADED = (
+    "rbridge.client.asroot",
     "rbridge.client.excerpt",
+    "rbridge.client.fallback",
     "rbridge.client.handover",
     "rbridge.client.newfile",
     "rbridge.client.positions",

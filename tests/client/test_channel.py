@@ -234,3 +234,15 @@ def test_finishing_a_connection_that_broke_does_nothing_more(stage: Stage) -> No
     stage.other.close()
     stage.channel.finish(5)
     assert stage.channel.closed
+
+
+def test_the_parts_of_a_record_are_written_whole_though_the_other_side_is_slow(stage):
+    parts = (b"head", b"", b"x" * (1 << 20), b"end")
+    stage.channel.later(lambda: parts)
+    assert stage.channel.waiting
+    heard = bytearray()
+    while stage.channel.waiting:
+        heard += stage.other.recv(1 << 20)
+        stage.loop.turn(1.0)
+    heard += stage.other.recv(1 << 20)
+    assert bytes(heard) == b"".join(parts)

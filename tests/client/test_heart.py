@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from rbridge.wire.limits import BEAT_BUSY, BEAT_IDLE, DEAD_BUSY, DEAD_IDLE
@@ -130,3 +132,16 @@ def test_an_answer_to_link_that_does_not_come_is_not_waited_for(host, quiet, lap
     host.skip(DEAD_BUSY + 3)
     host.skip(1.1)
     host.heard("resume")
+
+
+def test_where_the_socket_is_another_one_now_an_open_goes_over_to_it(host, quiet, here):
+    session = host.resident.session
+    before = session.peer
+    path = before.endpoint.path
+    assert not session.heart.moved()
+    os.link(path, path + ".new")  # which changes what stat tells of it
+    assert session.heart.moved()
+    here.file("b", "other")
+    host.open("-w", "b")
+    host.until(lambda: session.peer is not before and session.ready)
+    assert not session.heart.moved()

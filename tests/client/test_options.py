@@ -45,6 +45,7 @@ from rbridge.errors import UsageError
         ("--lines 3: a", "lines", (3, 0)),
         ("--lines :7 a", "lines", (1, 7)),
         ("--on mylaptop a", "on", "mylaptop"),
+        ("--via login1 a", "via", "login1"),
         ("a -w", "wait", True),
         ("a -wf", "force", True),
         ("-", "wait", True),
@@ -57,8 +58,8 @@ def test_an_option_means(words, name, value):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("--sudo a", "unknown option --sudo"),
-        ("--via n1 a", "unknown option --via"),
+        ("--sudo=yes a", "--sudo takes no value"),
+        ("--via", "--via needs a value"),
         ("-z a", "unknown option -z"),
         ("-wz a", "unknown option -z in -wz"),
         ("--no a", "--no may be --no-"),

@@ -91,6 +91,21 @@ def test_a_save_to_what_is_gone_says_so(host, here, opened):
     assert (said["reason"], said["absent"]) == ("gone", "yes")
 
 
+def test_what_the_laptop_kept_may_come_before_the_answer_to_open_and_that_has_more_time_then(host, here):
+    here.file("a", b"old")
+    host.laptop.answers["open"] = lambda line, heard: None
+    asker = host.begin("-w", "a")
+    host.heard("open")
+    host.skip(8)
+    host.main.save(token(host), 1, b"new", b"old")
+    host.heard("saved")
+    assert (here.path / "a").read_bytes() == b"new"
+    host.skip(8)
+    assert not asker.errors
+    host.main.say("opened", token=token(host), editor="vim")
+    host.until(lambda: asker.open)
+
+
 def test_beats_go_on_while_a_save_takes_long(host, opened, slow):
     opened()
     host.main.save(token(host), 1, b"new", b"old")

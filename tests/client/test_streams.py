@@ -101,7 +101,9 @@ def test_what_waits_is_counted_until_it_is_written(served, begun, monkeypatch):
     served.host.turns()
     assert stream.told == ["room"]
     assert stream.waiting == 0
-    assert b"".join(made) == b"".join(b"bytes\ndata: %d\n%s\n" % (n, b"x" * n) for n in (600, 600, 500))
+    assert b"".join(b"".join(parts) for parts in made) == b"".join(
+        b"bytes\ndata: %d\n%s\n" % (n, b"x" * n) for n in (600, 600, 500)
+    )
 
 
 def test_nothing_is_said_after_the_last_word(served, begun):

@@ -18,6 +18,7 @@ PROGRAMS = {
     "emacs-nox": "emacs",
     "fish": "fish",
     "git": "git",
+    "iproute2": "ip",
     "kakoune": "kak",
     "lsyncd": "lsyncd",
     "micro": "micro",
@@ -27,6 +28,7 @@ PROGRAMS = {
     "pypy3": "pypy3",
     "ripgrep": "rg",
     "rsync": "rsync",
+    "screen": "screen",
     "shellcheck": "shellcheck",
     "sshfs": "sshfs",
     "strace": "strace",
@@ -90,6 +92,12 @@ AREAS = {
         Area("faults", (*BASE, *SSH, "sshfs", "strace", "vim-nox"), 12),
         Area("editors", (*BASE, *SSH, *EDITORS), 45, parallel=True, code=True, servers=True, repeats=3),
         Area("lsp", (*BASE, *SSH, *LSP), 12, parallel=True, servers=True, repeats=3),
-        Area("ssh", (*BASE, *SSH, *SHELLS, "sudo", "vim-nox"), 15, parallel=True, repeats=2),
+        Area(
+            "ssh",
+            (*BASE, *SSH, *SHELLS, "iproute2", "screen", "sudo", "vim-nox"),
+            15,
+            parallel=True,
+            repeats=2,
+        ),
     )
 }

@@ -39,8 +39,13 @@ def rmate_python() -> Path:
 
 
 def jupyter_python() -> Path:
-    """The interpreter with a Jupyter server, as a host may have one."""
-    return _environment("jupyter", ["jupyter_server>=2.14,<3"])
+    """The interpreter with a Jupyter server, its kernel and IPython, as a host may have one."""
+    return _environment("jupyter", ["jupyter_server>=2.14,<3", "ipykernel>=6.29,<8"])
+
+
+def debugpy_python() -> Path:
+    """The interpreter with a debugger, as a host may have one."""
+    return _environment("debugpy", ["debugpy>=1.8,<2"])
 
 
 def installed_python() -> Path:

@@ -70,9 +70,12 @@ class Sshd:
     """One server; *remote* is the environment that commands on its far side see.
 
     *options* are further lines of sshd_config (the first value of an option wins, as always in that file).
+    *before* stands before sshd's command line, as :func:`tests.harness.view.view` makes it.
     """
 
-    def __init__(self, remote: Home, *, alias: str = ALIAS, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, remote: Home, *, alias: str = ALIAS, options: Sequence[str] = (), before: Sequence[str] = ()
+    ) -> None:
         self.remote = remote
         self.alias = alias
         self.directory = remote.root / f"sshd-{alias}"
@@ -80,6 +83,7 @@ class Sshd:
         self.config = self.directory / "ssh_config"
         self.user = pwd.getpwuid(os.geteuid()).pw_name
         self._options = options
+        self._before = before
         self._program = _program("sshd")
         if os.geteuid() == 0:
             PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
@@ -105,8 +109,9 @@ class Sshd:
             text = SERVER.format(port=self.port, directory=self.directory, variables=variables)
             # sshd takes the first value of an option: the test's own lines come first.
             (self.directory / "sshd_config").write_text("\n".join(self._options) + text)
+            files: list[str | Path] = ["-f", self.directory / "sshd_config", "-E", self.directory / "log"]
             process = self.remote.start(
-                [self._program, "-D", "-f", self.directory / "sshd_config", "-E", self.directory / "log"],
+                [*self._before, self._program, "-D", *files],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

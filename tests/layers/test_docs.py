@@ -38,6 +38,12 @@ def test_the_readme_has_the_two_commands():
     assert any(block.text.strip() == "python3 -m tests" for block in found)
 
 
+def test_the_readme_links_to_each_page_once():
+    targets = [target.partition("#")[0] for target in LINK.findall((ROOT / "README.md").read_text())]
+    pages = [f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")]
+    assert {page: targets.count(page) for page in pages} == dict.fromkeys(pages, 1)
+
+
 def test_a_block_with_a_reason_does_not_run(tmp_path):
     path = tmp_path / "a.md"
     path.write_text("<!-- needs your own host -->\n```sh\nssh gpu1\n```\n\n```console\n$ true\nout\n```\n")

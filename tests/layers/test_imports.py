@@ -74,6 +74,7 @@ MAY = {
         "rbridge",
         "rbridge.client",
         "rbridge.errors",
+        "rbridge.findings",
         "rbridge.mounts",
         "rbridge.paths",
         "rbridge.private",
@@ -114,7 +115,7 @@ MAY["rbridge.server.daemon"] = (
     "rbridge.ssh.hostkeys",
     "rbridge.ssh.logins",
 )
-for name in ("hosts", "kept"):
+for name in ("configured", "hosts", "kept"):
     MAY[f"rbridge.server.{name}"] = (*MAY["rbridge.server"], "rbridge.ssh")
 MAY["rbridge.lsp"] = (*MAY["rbridge.server"], "rbridge.lsp")
 

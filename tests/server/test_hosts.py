@@ -11,13 +11,14 @@ import pytest
 import trio
 
 from rbridge import paths
+from rbridge.errors import TryAgain
 from rbridge.server import hosts
 from rbridge.server.config import HostConfig
 from rbridge.server.hosts import RECORD, Hosts
-from rbridge.server.kept import Deployed, Laptop
+from rbridge.server.kept import Deployed, Kept, Laptop
 from rbridge.ssh import config
 from rbridge.ssh.config import Destination
-from rbridge.ssh.events import Carrier, Failed
+from rbridge.ssh.events import Carrier, Failed, Way
 from rbridge.ssh.logins import Logins
 from rbridge.ssh.reasons import Reason, Remedy
 
@@ -51,6 +52,7 @@ class FakeKept:
     def __init__(self, laptop, name, destination, environ):
         self.name, self.destination, self.environ = name, destination, dict(environ)
         self.deploys, self.looks, self.deployed = True, False, Deployed()
+        self.full = False
         self.identity = f"machine-{name}"
         self.left: list[Carrier] = []
         self.closed = False
@@ -67,6 +69,7 @@ class FakeKept:
     async def raise_(self, carrier):
         self._unless(None)
         self.deployed = Deployed(("it is at ~/.local/bin/rbridge",), "/home/ada/.bashrc")
+        return Way.FORWARD
 
     def _unless(self, value):
         if FakeKept.refuses is not None:
@@ -249,7 +252,7 @@ async def test_a_record_that_makes_no_sense_is_passed_over(served):
 
 async def test_configured_hosts_are_connected_at_the_start(served, monkeypatch):
     async def ask(host, options, cwd):
-        assert (host, options) == ("gpu1", ("-p", "2222"))
+        assert (host, options) == ("gpu1", ("-p2222",))
         return GPU1
 
     monkeypatch.setattr(config, "ask", ask)
@@ -260,6 +263,42 @@ async def test_configured_hosts_are_connected_at_the_start(served, monkeypatch):
                 await trio.testing.wait_all_tasks_blocked()
         running.cancel_scope.cancel()
     assert served.hosts.rows()[0]["control"] == "/own"
+
+
+async def test_ports_that_are_configured_are_asked_for_and_need_no_question(served, monkeypatch):
+    async def ask(host, options, cwd):
+        await asking.wait()
+        return GPU1
+
+    class Configured:
+        def __init__(self, kept, keeper, wanted, ports, tell):
+            self.said = (kept.name, wanted)
+
+        async def run(self):
+            brought.append(self.said)
+            raise ValueError("a mistake in it does not end the tunnel")
+
+    brought, known, asking = [], [], trio.Event()
+    monkeypatch.setattr(config, "ask", ask)
+    monkeypatch.setattr(hosts, "Configured", Configured)
+
+    async def wonder():
+        for number in (8888, 6006):
+            known.append(await served.hosts.configured("machine-gpu1", number))
+
+    async with trio.open_nursery() as running:
+        running.start_soon(wonder)
+        running.start_soon(served.hosts.run, (HostConfig("gpu1", ports=((8888, 18888),)),))
+        await trio.testing.wait_all_tasks_blocked()
+        assert known == []  # ssh has not said yet which machine is meant
+        asking.set()
+        with trio.fail_after(5):
+            while not (brought and len(known) == 2):
+                await trio.testing.wait_all_tasks_blocked()
+        running.cancel_scope.cancel()
+    assert brought == [("gpu1", ((8888, 18888),))]
+    assert known == [True, False]
+    assert served.hosts.rows()[0]["state"] == "up"
 
 
 async def test_a_configured_host_that_ssh_does_not_know_is_told_of(served, monkeypatch):
@@ -292,3 +331,48 @@ async def test_a_full_disk_only_means_that_nobody_takes_over(served, monkeypatch
     monkeypatch.setattr(os, "replace", partial(full))
     assert (await served.connect())["state"] == "up"
     assert [name for name in os.listdir(served.runtime) if name.startswith(RECORD)] == []
+
+
+# Of a host that is kept: what needs none
+
+
+class FakeAgent:
+    """An agent that ends at once; *follow* is called before that is known."""
+
+    def __init__(self, follow=None):
+        self.closed = False
+        self._follow = follow
+
+    async def carry(self, local):
+        if self._follow is not None:
+            self._follow()
+        return TryAgain("the agent ended")
+
+    async def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def kept(tmp_path):
+    laptop = Laptop("0123456789abcdef", str(tmp_path), None, None, Logins("/nowhere"), None, print)
+    return Kept(laptop, "gpu1", GPU1, {})
+
+
+def carrier(kept, pid=2**22 + 1):
+    return Carrier(os.path.join(os.path.dirname(kept.local), "cm"), pid, own=True)
+
+
+async def test_the_end_of_an_agent_is_not_that_of_the_next_one(kept):
+    after = FakeAgent()
+    kept._agent = FakeAgent(lambda: setattr(kept, "_agent", after))
+    assert (await kept.carry(carrier(kept))).name == "agent-ended"
+    assert kept._agent is after
+
+
+async def test_a_master_that_came_too_late_is_left_without_the_tunnel_of_another(kept):
+    kept._over, kept._agent = carrier(kept), FakeAgent()
+    running = kept._agent
+    await kept.leave(carrier(kept, 2**22 + 2))
+    assert not running.closed
+    await kept.leave(carrier(kept))
+    assert running.closed

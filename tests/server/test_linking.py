@@ -42,6 +42,17 @@ async def test_nobody_joins_a_session_without_a_main_connection(laptop):
     await laptop.connect().link(session=SECRET, standing="refused", join="0")
 
 
+async def test_a_host_that_answers_no_dial_is_not_asked_for_one(laptop):
+    host = laptop.connect()
+    await host.link(session=SECRET, dials="no")
+    await host.open(b"x")
+    assert (await host.hear())[0] == "opened"
+    (session,) = laptop.sessions
+    assert not session.may_dial
+    async with session.dialled() as peer:
+        assert peer is session.peer
+
+
 async def test_a_peer_that_proved_nothing_takes_back_its_own_session_and_no_more(laptop):
     host = laptop.connect(ours=False)
     await host.link(session=SECRET)
@@ -81,6 +92,23 @@ async def test_another_host_does_not_take_a_session_even_with_its_secret(laptop)
     second = laptop.connect(ours=False, name="gpu2", identity="key two")
     said = await second.link(session=SECRET, standing="refused")
     assert "another host" in said["message"]
+
+
+async def test_nor_does_it_through_a_socket_that_leads_one_host_here(laptop):
+    first = laptop.connect(ours=True, name="gpu1", identity="key one")
+    await first.link(session=SECRET)
+    second = laptop.connect(ours=True, name="gpu2", identity="key two")
+    await second.link(session=SECRET, standing="refused")
+    again = laptop.connect(ours=True, name="gpu1", identity="key one")
+    await again.link(session=SECRET, standing="resumed")
+    await laptop.connect(ours=True).link(session=SECRET, standing="resumed")  # a forward made by hand
+
+
+async def test_the_same_machine_under_another_name_takes_its_session(laptop):
+    await laptop.connect(ours=True, name="gpu1", identity="key one").link(session=SECRET)
+    also = frozenset({"key one"})
+    other = laptop.connect(ours=True, name="gpu1.example.org", identity="key two", also=also)
+    await other.link(session=SECRET, standing="resumed")
 
 
 @pytest.mark.parametrize("join", [{}, {"join": "0"}])

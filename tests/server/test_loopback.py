@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 
 import pytest
+import trio
 
-from rbridge.server.loopback import NEXT, candidates, listeners
+from rbridge.server.loopback import NEXT, candidates, listeners, roomy
 from tests.harness.wait import free_port
 
 
@@ -46,3 +47,11 @@ def test_without_ipv6_it_is_the_other_one(monkeypatch: pytest.MonkeyPatch) -> No
     )
     (found,) = listeners(0)
     found.close()
+
+
+async def test_the_kernel_may_take_more_for_ssh_at_a_time_than_by_itself() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        usual = here.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        roomy(trio.SocketStream(trio.socket.from_stdlib_socket(here)))
+        assert here.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > usual

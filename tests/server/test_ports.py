@@ -10,7 +10,7 @@ import trio
 from rbridge.server import ports
 from tests.harness.wait import free_port
 from tests.server.conftest import SECRET
-from tests.server.gpu import Gpu, broken, connect, read
+from tests.server.gpu import WHO, Gpu, broken, connect, read
 
 OTHER = "ff" * 16
 pytestmark = pytest.mark.usefixtures("stopped")
@@ -85,6 +85,26 @@ async def test_one_that_is_taken_in_either_family_is_another_one_and_that_is_sai
     assert command == "opened"
     assert local > number
     assert headers["note"] == f"{number} is taken on the laptop: it is {local}"
+
+
+async def test_one_that_is_configured_needs_no_question_and_its_user_hears_where_it_is(laptop, caplog):
+    async def configured(identity, number):
+        return (identity, number) == (WHO["identity"], 7)
+
+    laptop.service.ports.configured = configured
+    gpu = await Gpu(laptop).begin()
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        number = s.getsockname()[1]
+        await gpu.main.say("port", token="p", port="7", wanted=str(number))
+        command, headers, _ = await gpu.hear()
+        assert command == "opened"
+    note = f"{number} is taken on the laptop: it is {headers['editor'].rpartition(':')[2]}"
+    assert f"gpu1:7: {note}" in caplog.messages
+    (port,) = laptop.documents.ports
+    assert port.row()["message"] == f"{headers['editor']} leads there ({note})"
+    assert not laptop.consent.pending()
+    port.stop()
+    assert laptop.service.ports.declined == {(WHO["identity"], 7)}
 
 
 async def test_a_port_below_1024_is_another_one(laptop):

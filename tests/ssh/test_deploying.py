@@ -87,8 +87,11 @@ def test_several_at_once_are_all_done(trip: Trip) -> None:
 
 def test_remove_takes_the_sockets_of_this_laptop_s_tunnels(trip: Trip) -> None:
     trip.run("connect").ok()
+    ours = trip.socket()
+    foreign = ours.with_name("0000000000000000-00000000.sock")
     trip.here("disconnect", "gpu1").ok()
-    foreign = trip.socket().with_name("0000000000000000-00000000.sock")
+    with socket.socket(socket.AF_UNIX) as lost:
+        lost.bind(str(ours))  # and leaves it there, as a cut does
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(foreign))
         trip.run("deploy", "--remove").ok()

@@ -238,6 +238,18 @@ def test_hosts_of_different_names_are_different_machines(root: Path, hosts: Host
     assert os.listdir(root.parent) == ["hosts"]
 
 
+def test_one_machine_under_several_names_is_told_but_for_what_an_authority_signed(
+    root: Path, hosts: Hosts
+) -> None:
+    first = hosts.recognise("gpu1", {A, f"CA {C}"})
+    assert first.also == frozenset()
+    assert hosts.recognise("login", {B, f"CA {C}"}).also == frozenset()
+    (root / "damaged.json").write_text("{")
+    second = hosts.recognise("gpu1.example.org", {A, B})
+    assert second.also == {first.id, hosts.recognise("login", {B}).id}
+    assert hosts.recognise("gpu1", {A}).also == {second.id}
+
+
 def test_who_shows_no_key_is_unverified_and_not_kept(root: Path, hosts: Hosts) -> None:
     machine = hosts.recognise("gpu1", frozenset())
     assert machine.id.startswith(hostkeys.UNVERIFIED)

@@ -152,6 +152,9 @@ def test_each_sh_runs_all_parts(home: Home, shell: str) -> None:
         said = run(f"{head}{part['record']}{part['put']}c0ffee\n".encode() + CLIENT)
         assert f"path {home.path}/.local/bin/rbridge\n" in said
         assert "runs 1\n" in said
+        head = f"B={len(CLIENT)}\nG={digest}\nR=aa\n"
+        said = run(f"{head}{part['record']}{part['ipython']}c0ffee\n".encode() + CLIENT)
+        assert f"path {home.path}/.ipython/profile_default/startup/50-rbridge.py\n" in said
         head = f"A={rc}\nL='{line}'\n"
         assert "had \n" in run(f"{head}{part['record']}{part['add']}c0ffee\n".encode())
         assert rc.read_text() == f"true\n{line}\n"
