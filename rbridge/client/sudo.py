@@ -68,14 +68,16 @@ def keep_apart() -> None:
 def is_roots(path: str) -> bool:
     """Whether *path*, and what there is of the way to it, is root's to write alone."""
     path = os.path.abspath(path)
+    there = False  # the sticky bit of a directory as /tmp keeps what is there, not what is to come
     while True:
         try:
             found = os.lstat(path)
             if stat.S_ISLNK(found.st_mode):
                 if found.st_uid != 0 or not is_roots(os.path.realpath(path)):
                     return False
-            elif found.st_uid != 0 or found.st_mode & 0o022:
+            elif found.st_uid != 0 or found.st_mode & 0o022 and not (there and found.st_mode & stat.S_ISVTX):
                 return False
+            there = True
         except FileNotFoundError:
             pass  # it would be made
         except OSError:

@@ -12,7 +12,8 @@ One JSON object a line each way. ``do`` is one of::
     resolve id choose: show                 -> row, with the host's and the laptop's text as two descriptors
     recover-send id sure                    -> said, or ask
     recovered host path                     a kept text of this file was erased
-    tunnel destination                      -> state, and more: how the tunnel to that host stands
+    tunnel destination name                 -> state, and more: how the tunnel to that host stands, or else
+                                            the one called name
     connect destination control pid own environ deploy
                                             -> the same, once the tunnel is up or has failed
     disconnect host                         -> names
@@ -101,7 +102,8 @@ class Control:
             return {"ok": True}, []
         try:
             if do == "tunnel":
-                return await self._hosts.standing(request.get("destination")), []
+                name = str(request.get("name") or "")
+                return await self._hosts.standing(request.get("destination"), name), []
             if do == "connect":
                 return await self._hosts.connect(request), []
         except ValueError as error:

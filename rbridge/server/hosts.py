@@ -66,10 +66,13 @@ class Hosts:
 
     # Requests; each answer has ``ok`` or ``error``
 
-    async def standing(self, said: Any) -> Answer:
-        """How the tunnel to this destination stands; one that is coming back is waited for a little."""
+    async def standing(self, said: Any, name: str = "") -> Answer:
+        """How the tunnel to this destination stands, or else the one called *name*; one that is coming back
+        is waited for a little.
+        """
         destination = _destination(said)
-        tunnel = self._tunnels.get(destination.digest)
+        called = (one for one in self._tunnels.values() if one.kept.name == name)
+        tunnel = self._tunnels.get(destination.digest) or next(called, None)
         if tunnel is None:
             self._nursery.start_soon(_make_ready)  # while the user types his password
             return {"ok": True, "state": "none", "editor": self._editor}

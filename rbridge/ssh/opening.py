@@ -93,7 +93,7 @@ def open_there(host: str, paths: Sequence[str], options: Sequence[str], say: Say
     sshwords.check(said)
     destination = config.ask_now(said.host, said.options, config.here(), {**os.environ, shell.OURS: "1"})
     try:
-        tunnel = shell.reach(destination, said)
+        tunnel = shell.reach(destination, said, host)
     except shell.NotIn as error:
         say(error.line())
         return int(error.exit_code)

@@ -170,16 +170,19 @@ def opens(tunnel: dict[str, Any]) -> str:
     )
 
 
-def reach(destination: Destination, said: Words) -> dict[str, Any]:
-    """The tunnel to *destination*, made if there is none: the daemon's answer.
+def reach(destination: Destination, said: Words, name: str = "") -> dict[str, Any]:
+    """The tunnel to *destination*, or else the one that ``rbridge status`` calls *name*: it was made with
+    options of ssh, or ``--node``. It is made if there is none. The daemon's answer.
 
     Raises NotIn, NoTunnel, and RbridgeError where there is no daemon to ask.
     """
-    asked = {"do": "tunnel", "destination": destination.to_json()}
+    asked = {"do": "tunnel", "destination": destination.to_json(), "name": name}
     tunnel = starting.asked(asked, _say_but_editor)
     if not tunnel["ok"]:  # before the user types a password for nothing
         raise _not_understood(tunnel)
-    if tunnel["ok"] and tunnel["state"] == UP:
+    if tunnel.get("digest", destination.digest) != destination.digest:
+        return _as_it_was_made(tunnel, name)
+    if tunnel["state"] == UP:
         return tunnel
     with _alone(destination) as waited:
         if waited:
@@ -188,6 +191,16 @@ def reach(destination: Destination, said: Words) -> dict[str, Any]:
                 return tunnel
         control, pid, own = _master(destination)
     return _make(destination, said, control, pid, own)
+
+
+def _as_it_was_made(tunnel: dict[str, Any], name: str) -> dict[str, Any]:
+    """A *tunnel* that is known by its *name* only: how to log in there is not. Raises NotIn."""
+    if tunnel["state"] == UP and not tunnel.get("full"):
+        return tunnel
+    one = "permits one session for each login (MaxSessions)"
+    why = one if tunnel["state"] == UP else clean(str(tunnel.get("said") or _unsaid(tunnel["state"])))
+    hint = "rbridge connect, with the options that it was made with, makes it again"
+    raise NotIn(f"{name}: {why}", hint, TryAgain.exit_code, TryAgain.exit_code)
 
 
 def session(tunnel: dict[str, Any], said: Words) -> list[str]:

@@ -191,7 +191,7 @@ def over_tunnel(host: str, asked: Asked, say: Say, work: Callable[[list[str], st
     sshwords.check(said)
     destination = config.ask_now(said.host, said.options, config.here(), {**os.environ, shell.OURS: "1"})
     try:
-        tunnel = shell.reach(destination, said)
+        tunnel = shell.reach(destination, said, "" if asked.ssh else host)
         over, name = shell.session(tunnel, said), str(tunnel["name"])
     except shell.NotIn as error:
         say(error.line())

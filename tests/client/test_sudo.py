@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 
@@ -70,6 +71,10 @@ def test_what_is_roots_is_so_all_the_way(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     assert sudo.is_roots(str(tmp_path / "file" / "x")) is False  # no directory on the way
     if os.getuid() == 0:
+        with tempfile.TemporaryDirectory(dir="/tmp") as made:
+            assert sudo.is_roots(made) is True  # nobody else can put another one there
+            os.chown(made, 12345, 12345)
+            assert sudo.is_roots(made) is False
         monkeypatch.setattr(os.path, "realpath", lambda _: "/tmp")
         assert sudo.is_roots("/proc/self/x") is False  # a link of root's that leads to where others can write
 

@@ -27,8 +27,8 @@ class NoHosts:
     def __init__(self):
         self.asked = []
 
-    async def standing(self, said):
-        self.asked.append(said)
+    async def standing(self, said, name):
+        self.asked.append((said, name))
         return {"ok": True, "state": "none"}
 
     async def connect(self, request):
@@ -65,10 +65,10 @@ async def test_ping(served):
 
 
 async def test_tunnels_are_the_business_of_who_keeps_them(served):
-    assert (await control.ask({"do": "tunnel", "destination": {"a": 1}}))["state"] == "none"
+    assert (await control.ask({"do": "tunnel", "destination": {"a": 1}, "name": "b"}))["state"] == "none"
     assert (await control.ask({"do": "connect", "control": "/c"}))["state"] == "up"
     assert (await control.ask({"do": "disconnect", "host": "gpu1"}))["names"] == ["gpu1"]
-    assert served.hosts.asked == [{"a": 1}, {"do": "connect", "control": "/c"}, "gpu1"]
+    assert served.hosts.asked == [({"a": 1}, "b"), {"do": "connect", "control": "/c"}, "gpu1"]
     assert (await control.ask({"do": "status"}))["hosts"] == [{"name": "gpu1"}]
 
 

@@ -181,6 +181,16 @@ async def test_two_accounts_of_one_host_have_two_names(served):
     assert len(set(names)) == 3
 
 
+async def test_one_that_was_made_with_options_is_found_by_its_name_unless_there_is_another(served):
+    plain = GPU1._replace(port=22, options=())
+    await served.connect()
+    assert (await served.hosts.standing(plain.to_json()))["state"] == "none"
+    assert (await served.hosts.standing(plain.to_json(), "gpu2"))["state"] == "none"
+    assert (await served.hosts.standing(plain.to_json(), "gpu1"))["digest"] == GPU1.digest
+    await served.connect(plain)
+    assert (await served.hosts.standing(plain.to_json(), "gpu1"))["digest"] == plain.digest
+
+
 @pytest.mark.parametrize("word", ["gpu1", "other"])
 async def test_disconnect_by_name_or_as_it_was_asked_for(served, word):
     await served.connect(GPU1._replace(asked="other"))

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -143,9 +144,33 @@ def test_it_runs_over_the_master_that_the_tunnel_has(sshd, monkeypatch, capfd):
     try:
         assert opening.run(["-w", f"{sshd.alias}:a b"], print) == 66
     finally:
-        stop(ssh)
+        stop(ssh, 9)
     assert capfd.readouterr().out == "said\n"
     assert called(sshd.remote) == [str(sshd.remote.path), "/run/s", "open", "-w", "--", "a b"]
+
+
+def test_a_connection_that_was_made_with_options_is_meant_by_its_name(trip):
+    """ssh's own configuration knows no such host here."""
+    text = trip.host.file("proj/train.py", "x = 1\n")
+    trip.run("connect").ok()
+    assert "open in" in trip.here("open", "gpu1:proj/train.py").ok().err
+    assert trip.editor.wait_open().content == b"x = 1\n"
+    trip.here("get", "gpu1:proj/train.py").ok()
+    assert (trip.laptop.path / "train.py").read_bytes() == text.read_bytes()
+    ran = trip.here("get", "gpu9:proj/train.py")
+    assert ran.code != 0
+    assert "gpu9" in ran.err
+
+
+def test_a_connection_by_name_that_is_down_is_not_made_in_another_way(trip):
+    trip.run("connect").ok()
+    trip.sshd.close()
+    (master_,) = trip.masters()
+    os.kill(master_, signal.SIGKILL)
+    trip.until_standing("gpu1")
+    ran = trip.here("get", "gpu1:proj/train.py")
+    assert ran.code == 75
+    assert "rbridge connect, with the options that it was made with" in ran.err
 
 
 def test_a_master_that_has_gone_is_ssh_s_own_word(tmp_path):

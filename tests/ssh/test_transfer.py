@@ -348,7 +348,7 @@ def test_get_goes_through_the_tunnel_that_connect_would_make(host, dir_, sshd, m
     sshd.remote.file("a", "text")
     reached = []
     monkeypatch.setattr(
-        shell, "reach", lambda to, _: reached.append(to.asked) or {"control": host.control, "name": "gpu1"}
+        shell, "reach", lambda to, *_: reached.append(to.asked) or {"control": host.control, "name": "gpu1"}
     )
     assert transfer.get([f"-F{sshd.config}", f"{sshd.alias}:a", str(dir_)], print) == 0
     (sshd.remote.path / "in").mkdir()
