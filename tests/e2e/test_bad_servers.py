@@ -103,7 +103,7 @@ def test_nobody_listens(home: Home) -> None:
     ran = home.run(rbridge("open", "-p", str(free_port()), "train.py"))
     assert ran.code == 69
     assert "connection refused" in one_line(ran.err)
-    assert "rbridge serve" in ran.err
+    assert "rbridge connect HOST" in ran.err
 
 
 def test_something_else_has_the_port_that_the_daemon_was_told(
