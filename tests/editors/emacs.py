@@ -28,8 +28,10 @@ COMMANDS = {"compare": ["rbridge-diff"], "overwrite": ["rbridge-resolve", "mine"
 COMMANDS["reload"] = ["rbridge-resolve", "theirs"]
 
 # Each line that comes is an expression, as base64; what it is goes back as JSON, as base64 too. It is
-# evaluated in the buffer that the user sees.
+# evaluated in the buffer that the user sees. Nothing is compiled to native code: in a home that is new an
+# Emacs would do that in the background for minutes, and show its warnings in place of what a test looks at.
 DESK = r"""
+(setq native-comp-deferred-compilation nil native-comp-jit-compilation nil)
 (defun desk-value (value)
   (cond ((null value) :null)
         ((numberp value) value)
