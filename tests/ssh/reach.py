@@ -58,9 +58,13 @@ class Reach:
         return self.remote.run([self.rbridge, *words], env=env)
 
     def resident(self) -> int:
-        """The process in the background."""
-        (pid,) = (one for one in self.remote.processes() if "/.local/bin/rbridge\0" in words(one))
-        return pid
+        """The process in the background, once no command is there any more."""
+
+        def alone() -> list[int]:
+            found = [one for one in self.remote.processes() if "/.local/bin/rbridge\0" in words(one)]
+            return found if len(found) == 1 else []
+
+        return until(alone, deadline=60, what="one client of the host")[0]
 
     @contextmanager
     def asked(self, *arguments: str, allow: bool = True) -> Iterator[subprocess.Popen[bytes]]:
