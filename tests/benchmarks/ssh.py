@@ -132,7 +132,7 @@ def transfer(table: Table, line: Line, rounds: int, size: int) -> None:
         there, here = Path(name, "there"), Path(name, "here")
         there.write_bytes(os.urandom(1 << 20) * (size >> 20))
         (control,) = line.laptop.runtime.glob("cm.*")
-        get = line.trip.words("get")[:-1] + [f"gpu1:{there}", str(here), "-q"]
+        get = line.trip.words("get", line.way)[:-1] + [f"gpu1:{there}", str(here), "-q"]
         scp = ["scp", "-q", "-F", str(line.sshd.config), f"-oControlPath={control}"]
         scp += [f"gpu1:{there}", str(here)]
 
