@@ -11,7 +11,7 @@ import pytest
 
 from rbridge.client.key import file_name
 from rbridge.server.keys import Key, Keys
-from tests.compat.editor import Editor
+from tests.compat.editor import Editor, Opened
 from tests.e2e.conftest import Bridge, Join
 from tests.harness.daemon import Daemon
 from tests.harness.environment import signalled
@@ -146,9 +146,8 @@ def test_a_renewed_key_ends_the_older_one(tcp: Bridge, editor: Editor, file: Pat
     assert tcp.open("train.py").code == 77
 
 
-def test_of_a_verified_host_the_document_goes_on_for_a_new_client(
-    tcp: Bridge, editor: Editor, file: Path, daemon: Callable[..., Daemon]
-) -> None:
+def without_a_client(tcp: Bridge, editor: Editor) -> Opened:
+    """What is open of a verified host, whose client was killed."""
     give(tcp, issue(tcp).line)
     tcp.open("train.py").ok()
     opened = editor.wait_open()
@@ -156,6 +155,13 @@ def test_of_a_verified_host_the_document_goes_on_for_a_new_client(
     for pid in tcp.ps():
         signalled(pid, signal.SIGKILL)
     tcp.until_laptop("train.py not connected")
+    return opened
+
+
+def test_of_a_verified_host_the_document_goes_on_for_a_new_client(
+    tcp: Bridge, editor: Editor, file: Path, daemon: Callable[..., Daemon]
+) -> None:
+    opened = without_a_client(tcp, editor)
     opened.write(NEW)
     tcp.until_laptop("train.py dirty not connected")
     tcp.open("train.py").ok()
@@ -170,13 +176,7 @@ def test_of_a_verified_host_the_document_goes_on_for_a_new_client(
 
 def left_behind(tcp: Bridge, editor: Editor) -> None:
     """A text that was saved after the client was gone, and whose editor is closed."""
-    give(tcp, issue(tcp).line)
-    tcp.open("train.py").ok()
-    opened = editor.wait_open()
-    tcp.until_host("train.py clean")
-    for pid in tcp.ps():
-        signalled(pid, signal.SIGKILL)
-    tcp.until_laptop("train.py not connected")
+    opened = without_a_client(tcp, editor)
     opened.write(NEW)
     opened.quit()
     tcp.until_laptop("train.py dirty not connected")
